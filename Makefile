@@ -1,0 +1,76 @@
+# Every target sets up .venv first; that takes a moment when nothing changed.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Ray and Blender start several times faster from compiled bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+
+BIN := .venv/bin
+EXAMPLE ?= examples/nordlys.png
+PRODUCT ?= demo-tee
+OUT ?= out/demo
+# In this order: what fails fastest comes first. Each folder has a process of its own, so no Ray leaks into the next.
+SUITES := unit property contract api ray blender crash web e2e
+FIGURES := compose no_render_jobs queue startup render_jobs
+INSPECTIONS := verdict geometry determinism memory
+
+.PHONY: help setup demo test check fmt bench fuzz soak inspect gallery lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: ## make .venv: uv, Python 3.13, the locked packages, the farm itself
+	@scripts/setup.sh
+
+# The demo has a farm of its own under out/, so that it never mixes with yours.
+demo: export FARM_HOME := $(abspath out/farm)
+demo: setup ## a design in, six pictures on a product out
+	$(BIN)/farm render $(EXAMPLE) --product $(PRODUCT) -o $(OUT)
+	$(BIN)/farm products show $(PRODUCT)
+	$(BIN)/farm audit
+	@echo "The six pictures and their contact sheet:" && ls $(OUT)/*.png
+
+test: setup ## all tests, fastest kind first
+	@set -e; for suite in $(SUITES); do \
+		[ -d tests/$$suite ] || continue; \
+		echo "== tests/$$suite"; \
+		$(BIN)/python -m pytest -q tests/$$suite; \
+	done
+
+check: setup ## ruff, mypy --strict, import contracts, bandit, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r farm serve_app blender
+	$(BIN)/codespell
+
+fmt: setup ## format and mend what ruff can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: setup ## the figures in README.md, measured again
+	@set -e; for figure in $(FIGURES); do echo "== bench/$$figure.py"; $(BIN)/python -m bench.$$figure; done
+
+inspect: setup ## are the pictures right? verdict, geometry, determinism, memory, on real renders
+	@set -e; for figure in $(INSPECTIONS); do echo "== bench/$$figure.py"; $(BIN)/python -m bench.$$figure; done
+
+gallery: setup ## docs/gallery/ anew: what a shop would see, from all sides and near
+	$(BIN)/python -m bench.gallery
+
+lock: ## resolve pyproject.toml anew into the hashed locks (add UPGRADE=--upgrade to move forward)
+	@uv=$$(scripts/setup.sh uv); flags="--quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --universal"; \
+	$$uv pip compile requirements-uv.in $$flags $(UPGRADE) --python-version 3.8 -o requirements-uv.lock; \
+	$$uv pip compile pyproject.toml $$flags $(UPGRADE) --python-version 3.13 -o requirements.lock; \
+	$$uv pip compile pyproject.toml --group dev -c requirements.lock $$flags $(UPGRADE) --python-version 3.13 -o requirements-dev.lock
+
+fuzz: setup ## a property-based tester against the live job API, thousands of cases
+	@scripts/fuzz.sh
+
+soak: setup ## thousands of jobs while coordinators are killed at random, then the audit
+	$(BIN)/python -m bench.soak --jobs 5000 --kills
+
+clean: ## remove what was made, but for .venv
+	rm -rf out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find . -path ./.venv -prune -o -path ./.uv -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf

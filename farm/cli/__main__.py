@@ -1,0 +1,5 @@
+"""``python -m farm.cli`` is ``farm``."""
+
+from farm.cli import main
+
+main()

@@ -1,0 +1,129 @@
+"""``farm config``: every setting, its value, where it comes from, what it means."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from farm.cli.console import err, out, print_json
+from farm.settings import Settings, variable_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("config", help="Every setting: value, source, variable, meaning.")(config)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A setting as it is shown.
+
+    Attributes:
+        source: ``environment``, `**farm.toml**` or ``default``.
+    """
+
+    name: str
+    variable: str
+    value: Any
+    default: Any
+    source: str
+    about: str
+
+
+def config(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the settings as JSON, nothing else.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print all settings and defaults as docs/settings.md.")
+    ] = False,
+) -> None:
+    if markdown:
+        print(settings_markdown(), end="")
+        return
+    rows = setting_rows(Settings.load(), os.environ)
+    if as_json:
+        print_json(
+            {
+                row.name: {"value": row.value, "source": row.source, "variable": row.variable, "about": row.about}
+                for row in rows
+            }
+        )
+        return
+    out().print(config_table(rows))
+    err().print("\nSet the variable, or the setting in farm.toml in FARM_HOME; the environment wins.", style="dim")
+
+
+def setting_rows(settings: Settings, environ: Mapping[str, str]) -> list[Row]:
+    """All settings in the order of their definition."""
+    shown = settings.to_dict()
+    in_file = _names_in(settings.home / "farm.toml")
+    rows = []
+    for setting in fields(Settings):
+        variable = variable_of(setting)
+        source = "environment" if environ.get(variable) else "farm.toml" if setting.name in in_file else "default"
+        rows.append(
+            Row(
+                name=setting.name,
+                variable=variable,
+                value=_plain(shown[setting.name]),
+                default=_plain(setting.default),
+                source=source,
+                about=str(setting.metadata["about"]),
+            )
+        )
+    return rows
+
+
+def _names_in(path: Path) -> set[str]:
+    # Settings.load has read it already and complained of what is wrong with it.
+    return set(tomllib.loads(path.read_text("utf-8"))) if path.exists() else set()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path) or value == ".":
+        return "" if str(value) == "." else str(value)
+    return value
+
+
+def config_table(rows: list[Row]) -> Table:
+    """Settings that were changed stand out, with where."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("variable", no_wrap=True)
+    table.add_column("value", overflow="fold", max_width=30)
+    table.add_column("meaning", overflow="fold", ratio=1)
+    for row in rows:
+        style = "" if row.source == "default" else "bold"
+        value = Text("–" if row.value == "" else str(row.value), style=style)
+        if row.source != "default":
+            value.append(f"\n{row.source}", style="cyan")
+        table.add_row(Text(row.variable, style=style), value, row.about)
+    return table
+
+
+def settings_markdown() -> str:
+    """docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Made by `farm config --markdown`. Each is read once: from the environment, else from **farm.toml** in",
+        "`FARM_HOME` (there by its own name), else it has its default. Units are in the names: `_s`, `_bytes`, `_px`.",
+        "",
+        "| variable | in **farm.toml** | default | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for setting in fields(Settings):
+        default = _plain(setting.default)
+        shown = f"`{default}`" if default not in ("", None) else "–"
+        if setting.name == "home":
+            shown = "`~/.local/share/tshirt-farm`"
+        about = str(setting.metadata["about"]).replace("|", "\\|")
+        if setting.metadata["choices"]:
+            about += ": " + ", ".join(f"`{choice}`" for choice in setting.metadata["choices"])
+        own = "–" if setting.name == "home" else f"`{setting.name}`"
+        lines.append(f"| `{variable_of(setting)}` | {own} | {shown} | {about} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,129 @@
+"""What the settings point at: home, store, storage, templates, drills."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+from farm.adapters.storage import open_store
+from farm.doctor.check import GIB, Check, gib
+from farm.domain import keys
+from farm.domain.template import every, find
+from farm.errors import StoreUnavailable
+from farm.home.folder import Home
+from farm.saga.failpoint import parse_failpoints
+from farm.settings import Settings
+
+DISK_LEAST_BYTES = 1 * GIB
+ANSWER_S = 5.0
+
+
+def check_home(settings: Settings) -> Check:
+    """That the data folder exists, or could be made, and can be written by this user."""
+    there = _nearest(settings.home)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        detail = f"{settings.home}: {there} is no folder that this user may write"
+        return Check(name="home", ok=False, detail=detail, hint="Set FARM_HOME to a folder of yours.")
+    host = Home(settings.home).host()
+    state = f"a farm is up (version {host.version}, {host.phase})" if host else "no farm is up"
+    return Check(name="home", ok=True, detail=f"{settings.home}; {state}")
+
+
+def check_disk(settings: Settings) -> Check:
+    """Room for designs, pictures and the journal."""
+    free = shutil.disk_usage(_nearest(settings.home)).free
+    ok = free >= DISK_LEAST_BYTES
+    hint = "" if ok else "Free some space, or set FARM_HOME to another disk."
+    return Check(name="disk", ok=ok, detail=f"{gib(free)} free for {settings.home}", hint=hint)
+
+
+def check_store(settings: Settings) -> Check:
+    """The journal's store: it answers, and keeps what it acknowledges."""
+    if settings.redis_url:
+        return ping_store(settings.redis_url, what="FARM_REDIS_URL")
+    host = Home(settings.home).host()
+    if host is not None and host.store_url:
+        return ping_store(host.store_url, what="embedded, up")
+    return start_embedded_store()
+
+
+def ping_store(url: str, *, what: str) -> Check:
+    """Ask a Redis-protocol server for its version and how it keeps its data."""
+    import redis  # here, so that `farm --help` need not wait for it
+
+    from farm.adapters.redis_link import valid_address
+
+    with valid_address():
+        connection = redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
+    try:
+        with connection as client:
+            about = client.info("everything")
+    except (redis.RedisError, OSError, ValueError) as error:
+        # The error of a refused connection names host and port, never the password.
+        raise StoreUnavailable(reason=f"{what}: {error}") from error
+    name = f"{about.get('server_name', 'redis')} {about.get('valkey_version') or about.get('redis_version')}"
+    if about.get("cluster_enabled"):
+        hint = "The journal wants one primary with replicas, not a Redis Cluster."
+        return Check(name="store", ok=False, detail=f"{what}: {name} in cluster mode", hint=hint)
+    if not about.get("aof_enabled"):
+        hint = "Turn on its append-only file: appendonly yes. What it acknowledges is lost in a crash otherwise."
+        return Check(name="store", ok=False, detail=f"{what}: {name} without an append-only file", hint=hint)
+    return Check(name="store", ok=True, detail=f"{what}: {name}, append-only file on")
+
+
+def start_embedded_store() -> Check:
+    """Start the server that an embedded farm would start, in a folder of its own, ask it, and end it."""
+    from farm.adapters.embedded_store import EmbeddedStore
+
+    with tempfile.TemporaryDirectory(prefix="farm-doctor-") as folder:
+        store = EmbeddedStore.start(Path(folder))
+        try:
+            check = ping_store(store.url, what="embedded, starts when it is needed")
+        finally:
+            store.stop()
+    return check
+
+
+def check_storage(settings: Settings) -> Check:
+    """Write, read and remove a small object."""
+    url = settings.effective_storage_url
+    if not settings.storage_url and not settings.home.exists():
+        return Check(name="storage", ok=True, detail=f"{url}, made when it is needed")
+    store = open_store(url, endpoint_url=settings.s3_endpoint_url, public_url=settings.public_url)
+    # An upload that no job takes is swept after a day, should the removal fail.
+    key = keys.uploads("doctor", secrets.token_hex(8)) + "probe"
+    try:
+        sha256 = store.put(key, b"farm doctor", content_type="text/plain")
+        store.get(key, sha256=sha256)
+    finally:
+        store.delete([key])
+    return Check(name="storage", ok=True, detail=f"{url}: an object was written, read and removed")
+
+
+def check_templates(settings: Settings) -> Check:
+    """Every garment is whole."""
+    folders = settings.template_folders
+    found = [find(folders, folder.name) for folder in every(folders)]
+    if not found:
+        hint = "Check FARM_TEMPLATES; the farm comes with templates/crew-tee."
+        return Check(name="templates", ok=False, detail=f"there is no garment in {folders[0]}", hint=hint)
+    for template in found:
+        template.verify()
+    names = ", ".join(f"{template.id} {template.version}" for template in found)
+    return Check(name="templates", ok=True, detail=f"{names}: every file is as it was built")
+
+
+def check_failpoints(settings: Settings) -> Check:
+    """A drill that somebody forgot to end looks like bad luck."""
+    points = parse_failpoints(settings.failpoints)
+    if not points:
+        return Check(name="failpoints", ok=True, detail="none set")
+    listed = "; ".join(f"{point.point}={point.action}*{point.times}" for point in points.values())
+    detail = f"A DRILL IS ON, jobs will fail on purpose: {listed}"
+    return Check(name="failpoints", ok=False, detail=detail, hint="unset FARM_FAILPOINTS", fatal=False)
+
+
+def _nearest(path: Path) -> Path:
+    """The folder itself, or the one above it in which it would be made."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -1,0 +1,1 @@
+"""What the farm talks about: values without I/O, clocks or Ray."""

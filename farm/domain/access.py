@@ -1,0 +1,118 @@
+"""Who may do what: keys, their scopes, and whom they stand for."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from farm.domain.ids import TENANT
+from farm.errors import InvalidRequest
+
+_TOKEN = re.compile(r"farm_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+_NAME_CHARACTERS = 80
+
+
+class Scope(StrEnum):
+    """What a key opens."""
+
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
+    CATALOG = "catalog"
+    WEBHOOKS = "webhooks"
+    ADMIN = "admin"
+
+
+EVERYTHING = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Whoever stands behind a request.
+
+    Attributes:
+        key_id: of the key that let them in.
+        tenant: whose jobs, products and runs they see; nobody else's exist for them.
+    """
+
+    key_id: str
+    tenant: str
+    scopes: frozenset[Scope]
+
+    def may(self, scope: Scope) -> bool:
+        """Whether ``scope`` is open; writing jobs includes reading them, administering includes webhooks."""
+        if scope is Scope.JOBS_READ and Scope.JOBS_WRITE in self.scopes:
+            return True
+        if scope is Scope.WEBHOOKS and Scope.ADMIN in self.scopes:
+            return True
+        return scope in self.scopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key as it is kept: its secret is known to its owner alone.
+
+    Attributes:
+        digest: SHA-256 of the secret, hexadecimal. The secret has 256 random bits, so no slow hash is needed.
+    """
+
+    id: str
+    tenant: str
+    name: str
+    scopes: tuple[Scope, ...]
+    digest: str
+    created_at: str
+
+    @property
+    def principal(self) -> Principal:
+        return Principal(key_id=self.id, tenant=self.tenant, scopes=frozenset(self.scopes))
+
+    def opens(self, secret: str) -> bool:
+        """Whether ``secret`` is this key's, compared in constant time."""
+        return hmac.compare_digest(self.digest, _digest(secret))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is kept."""
+        return {**asdict(self), "scopes": [str(scope) for scope in self.scopes]}
+
+    def shown(self) -> dict[str, Any]:
+        """As it may be shown: without the digest."""
+        return {name: value for name, value in self.to_dict().items() if name != "digest"}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        return cls(**{**data, "scopes": tuple(Scope(scope) for scope in data["scopes"])})
+
+
+def new_key(*, tenant: str, scopes: Iterable[str], name: str, created_at: str) -> tuple[ApiKey, str]:
+    """A new key and its token, which is shown once and kept nowhere.
+
+    Raises:
+        InvalidRequest: when the tenant is no name, a scope does not exist, or there is none.
+    """
+    if not TENANT.fullmatch(tenant):
+        raise InvalidRequest(reason="a tenant has 1 to 40 small letters, digits and dashes")
+    wanted = set(scopes)
+    if unknown := wanted - {str(scope) for scope in Scope}:
+        raise InvalidRequest(reason=f"{min(unknown)!r} is no scope; there are {', '.join(Scope)}")
+    if not wanted:
+        raise InvalidRequest(reason=f"name at least one scope of {', '.join(Scope)}")
+    if len(name) > _NAME_CHARACTERS:
+        raise InvalidRequest(reason=f"a key's name has at most {_NAME_CHARACTERS} characters")
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    ordered = tuple(scope for scope in Scope if str(scope) in wanted)
+    key = ApiKey(id=key_id, tenant=tenant, name=name, scopes=ordered, digest=_digest(secret), created_at=created_at)
+    return key, f"farm_{key_id}_{secret}"
+
+
+def split_token(token: str) -> tuple[str, str] | None:
+    """Key id and secret of a token; ``None`` when it is none."""
+    found = _TOKEN.fullmatch(token)
+    return (found[1], found[2]) if found else None
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Webhooks: what happened to jobs, told to whoever asked to be told; never on a job's path."""

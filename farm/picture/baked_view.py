@@ -1,0 +1,81 @@
+"""A baked view: the light transport of one garment, camera and light, as `blender.bake` wrote it."""
+
+import io
+import json
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farm.errors import BakeBroken, BakeTooSmall
+from farm.picture.transport import Transport, fit
+
+SCHEMA = 1
+KEPT_SIZES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BakedView:
+    """What the bake of a view holds, and the picture sizes it was asked for last; threads may share it.
+
+    Attributes:
+        facts: view, azimuth, size, samples, window, panels and template of the bake.
+        arrays: as `blender.bake.bake_view` describes them.
+    """
+
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+    _sizes: "OrderedDict[tuple[int, int], Transport]" = field(default_factory=OrderedDict, repr=False, compare=False)
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, source: Path | bytes) -> Self:
+        """Open a bake's file.
+
+        Raises:
+            BakeBroken: when it is no bake, or one of another schema.
+        """
+        try:
+            with np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False) as stored:
+                arrays = {key: stored[key] for key in stored.files}
+            facts = json.loads(arrays.pop("facts").tobytes())
+            if facts["schema"] != SCHEMA:
+                raise ValueError(f"schema {facts['schema']}, not {SCHEMA}")
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            name = source.name if isinstance(source, Path) else "its file"
+            raise BakeBroken(bake=name, reason=f"{type(error).__name__}: {error}") from error
+        return cls(facts=facts, arrays=arrays)
+
+    @property
+    def size_px(self) -> int:
+        """The largest picture it is good for."""
+        return int(self.facts["size_px"])
+
+    @property
+    def panels(self) -> tuple[str, ...]:
+        """The names behind the panels' numbers."""
+        return tuple(self.facts["panels"])
+
+    def at(self, width_px: int, height_px: int) -> Transport:
+        """The transport for pictures of that size, kept for the next one.
+
+        Raises:
+            BakeTooSmall: for pictures whose shorter side is longer than the bake's.
+        """
+        size = (width_px, height_px)
+        with self._lock:
+            found = self._sizes.pop(size, None)
+            if found is None:
+                if min(size) > self.size_px:
+                    raise BakeTooSmall(size_px=min(size), baked_px=self.size_px)
+                found = fit(self.arrays, self.facts, *size)
+            self._sizes[size] = found
+            while len(self._sizes) > KEPT_SIZES:
+                self._sizes.popitem(last=False)
+            return found

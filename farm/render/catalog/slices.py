@@ -1,0 +1,52 @@
+"""A run's rows, cut into slices: written to the object store before the run begins, so that it needs nobody's files."""
+
+import gzip
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from farm.domain import keys
+from farm.render.catalog.row import Fault, Row, from_line, to_line
+from farm.render.ports import ObjectStore
+
+GZIP = "application/gzip"
+
+
+@dataclass(slots=True, kw_only=True)
+class Written:
+    """What was written: slices, rows in them, and how many of these are faults."""
+
+    slices: int = 0
+    rows: int = 0
+    faults: int = 0
+
+
+def slices_of(items: Iterator[Row | Fault], size: int) -> Iterator[Sequence[Row | Fault]]:
+    """Items by ``size``, in order."""
+    while piece := list(itertools.islice(items, size)):
+        yield piece
+
+
+def write_slice(store: ObjectStore, tenant: str, run_id: str, number: int, items: Sequence[Row | Fault]) -> None:
+    """Write one slice."""
+    write_lines(store, keys.run_rows(tenant, run_id, number), [to_line(item) for item in items])
+
+
+def read_slice(store: ObjectStore, tenant: str, run_id: str, number: int) -> list[Row | Fault]:
+    """What `write_slice` wrote.
+
+    Raises:
+        ObjectMissing: when the run has no such slice.
+    """
+    return [from_line(line) for line in read_lines(store, keys.run_rows(tenant, run_id, number))]
+
+
+def write_lines(store: ObjectStore, key: str, lines: Sequence[str]) -> str:
+    """Lines of JSON, packed; returns the SHA-256. The same lines make the same bytes."""
+    return store.put(key, gzip.compress("\n".join(lines).encode(), 1, mtime=0), content_type=GZIP)
+
+
+def read_lines(store: ObjectStore, key: str, *, sha256: str | None = None) -> list[str]:
+    """What `write_lines` wrote."""
+    text = gzip.decompress(store.get(key, sha256=sha256)).decode()
+    return text.split("\n") if text else []

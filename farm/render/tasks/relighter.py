@@ -1,0 +1,134 @@
+"""A renderer that relights: the same orders as Blender's, the same picture files, from a bake."""
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from blender.output import write_picture
+from blender.protocol import PanelPrint, ViewOrder, ViewReport
+from blender.shadow import shade_of
+from farm.errors import BakeMissing
+from farm.picture.baked_view import BakedView
+from farm.picture.relight import relight_view
+from farm.picture.texture import PanelTexture
+from farm.render import bakes
+from farm.render.bakes import Bake, BakedPart
+from farm.render.ports import ObjectStore
+
+
+class Shelf(Protocol):
+    """Baked views kept open, see `farm.adapters.bake_shelf`."""
+
+    def take(self, store: ObjectStore, part: BakedPart) -> BakedView: ...
+
+
+class Relighter:
+    """Implements `farm.render.tasks.view_task.Renderer` without Blender.
+
+    Args:
+        template, template_hash: of the garment.
+        threads: cores to use.
+    """
+
+    def __init__(self, *, store: ObjectStore, shelf: Shelf, template: str, template_hash: str, threads: int) -> None:
+        self._store = store
+        self._shelf = shelf
+        self._template = template
+        self._template_hash = template_hash
+        self._threads = max(1, threads)
+        self._finished: list[Bake] = []
+
+    def bake(self, order: ViewOrder) -> tuple[Bake, BakedPart]:
+        """The bake that an order's picture comes from.
+
+        Raises:
+            BakeMissing: when there is none for this view and size.
+        """
+        size_px = min(order.width_px, order.height_px)
+        name = bakes.part_name(order.view, order.azimuth_deg)
+        bake = bakes.serving(self._finished, name, size_px)
+        if bake is None:
+            self._finished = bakes.finished(self._store, self._template, self._template_hash)
+            bake = bakes.serving(self._finished, name, size_px)
+        if bake is None:
+            raise BakeMissing(template=self._template, view=name, size_px=size_px)
+        return bake, bake.parts[name]
+
+    def render(
+        self,
+        order: ViewOrder,
+        on_progress: Callable[[int, int], None] | None = None,
+        *,
+        prints: Sequence[PanelTexture] | None = None,
+    ) -> ViewReport:
+        """Relight one order and write its picture.
+
+        Args:
+            prints: the textures, where they are at hand and need not be read from the order's files.
+
+        Raises:
+            BakeMissing: when there is none for this view and size.
+            ObjectMissing, ObjectAltered, StorageUnavailable, StorageForbidden: as the store met them.
+            BakeBroken: when the bake cannot be read.
+        """
+        started = time.perf_counter()
+        bake, part = self.bake(order)
+        baked = self._shelf.take(self._store, part)
+        opened = time.perf_counter()
+        textures = [panel_texture(one) for one in order.prints] if prints is None else prints
+        read = time.perf_counter()
+        pixels, window = relight_view(
+            baked,
+            textures,
+            order.fabric_color,
+            width_px=order.width_px,
+            height_px=order.height_px,
+            threads=self._threads,
+        )
+        shaded = time.perf_counter()
+        write_picture(
+            pixels,
+            window,
+            Path(order.out),
+            width_px=order.width_px,
+            height_px=order.height_px,
+            background=order.background,
+            format=order.format,
+            shade=shade_of(order),
+        )
+        if on_progress is not None:
+            on_progress(1, 1)
+        return ViewReport(
+            view=order.view,
+            out=order.out,
+            width_px=order.width_px,
+            height_px=order.height_px,
+            device="cpu",
+            samples=part.samples,
+            threads=self._threads,
+            open_s=opened - started,
+            sync_s=read - opened,
+            render_s=shaded - read,
+            total_s=time.perf_counter() - started,
+            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            renderer=bake.renderer,
+        )
+
+
+def panel_texture(printed: PanelPrint) -> PanelTexture:
+    """A composed texture from its file."""
+    with Image.open(printed.path) as picture:
+        pixels = np.asarray(picture.convert("RGBA"))
+    return PanelTexture(
+        panel=printed.panel,
+        pixels=pixels,
+        x_cm=printed.x_cm,
+        y_cm=printed.y_cm,
+        width_cm=printed.width_cm,
+        height_cm=printed.height_cm,
+    )

@@ -1,0 +1,92 @@
+"""The application, put together: operations, errors, manners. Knows no Ray; `serve_app.app` runs it on Serve."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+import farm
+from farm.domain.request import RenderRequest
+from farm.settings import Settings
+from serve_app import login, pages, problems
+from serve_app.intake import JobBody
+from serve_app.manifest import RunBody
+from serve_app.manners import LOOPBACK, Manners
+from serve_app.routes import catalog_runs, cluster, health, jobs, outputs, preview, shelf, uploads, webhooks
+from serve_app.services import Services
+
+_ABOUT = """
+Send a design, get product pictures: six camera angles of a printed garment, and if asked a film, attached to a product.
+A job that was accepted (202) ends, whatever dies in between; a job that fails leaves nothing behind.
+
+Every error is `application/problem+json` with a stable `code`, whether a retry helps (`retryable`), and a `hint`.
+"""
+
+Opening = Callable[[], AbstractAsyncContextManager[Services]]
+
+
+def build_api(settings: Settings, opening: Opening) -> FastAPI:
+    """The HTTP face of a farm.
+
+    Args:
+        opening: opens the services when the application starts; they are closed when it stops.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opening() as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="T-shirt render farm",
+        version=farm.__version__,
+        summary="A design in, product pictures out, or nothing at all.",
+        description=_ABOUT,
+        lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from a CDN; /openapi.json serves any viewer
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/", "description": "this farm"}],
+    )
+    problems.install(app)
+    api = APIRouter()
+    for module in (jobs, cluster, uploads, outputs, preview, shelf, catalog_runs, webhooks, health):
+        api.include_router(module.router)
+    app.include_router(api, prefix="/v1")
+    app.include_router(api, prefix=problems.ORIGIN, include_in_schema=False)
+    app.include_router(health.probes)
+    app.include_router(cluster.scraped)
+    app.include_router(login.router)
+    app.include_router(pages.router)
+    app.router.routes.extend(pages.static_mounts())
+    hosts = [host.strip() for host in settings.http_hosts.split(",") if host.strip()] or list(LOOPBACK)
+    app.add_middleware(Manners, hosts=hosts, body_max_bytes=settings.body_max_bytes)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Put the schemas into the document that operations refer to by name: of problems, and of a job's request."""
+    document = app.openapi
+
+    def with_problems() -> dict[str, Any]:
+        found = document()
+        schemas = found.setdefault("components", {}).setdefault("schemas", {})
+        if "Problem" not in schemas:
+            for model in (problems.Problem, RenderRequest, JobBody, RunBody):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(schema.pop("$defs", {}))
+                schemas[model.__name__] = schema
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+        return found
+
+    app.openapi = with_problems  # type: ignore[method-assign]
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

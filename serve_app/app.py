@@ -1,0 +1,102 @@
+"""The HTTP face on Ray Serve: the one module of the package that knows Ray.
+
+``serve deploy`` imports `build_app`; ``farm serve`` runs it on the farm of this home.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import ray
+from fastapi import FastAPI
+from ray import serve
+from ray.serve import Application
+from ray.serve.config import HTTPOptions, ProxyLocation
+
+from farm.errors import ClusterUnavailable
+from farm.log import start_logging
+from farm.settings import Settings
+from serve_app.api import build_api
+from serve_app.services import open_services
+
+NAME = "farm-api"
+MAX_ONGOING = 400
+"""Requests in one replica at once, event streams among them."""
+
+
+@serve.deployment(
+    name="api",
+    max_ongoing_requests=MAX_ONGOING,
+    # What decodes and renders has its own processes; a replica only talks, and takes no slot from a render.
+    ray_actor_options={"num_cpus": 0},
+    health_check_period_s=5,
+    graceful_shutdown_timeout_s=30,
+)
+@serve.ingress()
+class Api:
+    """A stateless replica: all state is in the store."""
+
+    def __init__(self, settings: Settings, store_url: str) -> None:
+        start_logging(settings, "api")
+        self._settings = settings
+        self._store_url = store_url
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        from farm.actors.metrics_door import scrape
+
+        return build_api(
+            self._settings, lambda: open_services(self._settings, store_url=self._store_url, scrape=scrape)
+        )
+
+
+def build_app(args: Mapping[str, Any]) -> Application:
+    """The application for a Serve config file; settings come from the environment of the replicas' node.
+
+    Args:
+        args: ``store_url``: the journal's Redis, where ``FARM_REDIS_URL`` does not name it;
+            ``num_replicas``: a number, or ``auto``.
+    """
+    settings = Settings.load()
+    return bind(
+        settings, store_url=str(args.get("store_url") or settings.redis_url), num_replicas=args.get("num_replicas", 1)
+    )
+
+
+def bind(settings: Settings, *, store_url: str, num_replicas: int | str = 1) -> Application:
+    """The application with everything it needs to know."""
+    deployment: serve.Deployment = Api  # type: ignore[assignment]  # the decorators make one, untyped
+    return deployment.options(num_replicas=num_replicas).bind(settings, store_url)
+
+
+@contextmanager
+def serving(settings: Settings, *, store_url: str, ray_address: str, host: str, port: int) -> Iterator[None]:
+    """Run the application on the farm's Ray, as a driver of its own, until the end of the ``with``.
+
+    Args:
+        ray_address: of the farm's Ray; its token must be in the environment since before Ray was imported.
+        host: the address to listen on; port: the port.
+
+    Raises:
+        ClusterUnavailable: when Ray cannot be joined, or Serve does not come up (the port may be taken).
+    """
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # the command tells what there is to tell
+    try:
+        ray.init(address=ray_address, namespace="serve", log_to_driver=False, configure_logging=False)
+    except (RuntimeError, ConnectionError, OSError, ValueError, ray.exceptions.RayError) as error:
+        raise ClusterUnavailable(reason=f"the farm's Ray cannot be joined: {error}") from error
+    try:
+        try:
+            serve.start(
+                proxy_location=ProxyLocation.HeadOnly,
+                # Streams end by themselves, and a big upload takes as long as it takes.
+                http_options=HTTPOptions(host=host, port=port, request_timeout_s=None, keep_alive_timeout_s=75),
+            )
+            serve.run(bind(settings, store_url=store_url), name=NAME, route_prefix="/")
+        except (RuntimeError, OSError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
+            raise ClusterUnavailable(reason=f"the web service did not start: {error}") from error
+        yield
+    finally:
+        with suppress(Exception):  # Ray may be gone already, and Serve with it
+            serve.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()

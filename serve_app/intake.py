@@ -1,0 +1,210 @@
+"""A job's request as it arrives: multipart with the design files, or JSON."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from pydantic import Field, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+
+from farm.domain.request import RenderRequest, parse_request
+from farm.errors import BodyTooLarge, DesignTooLarge, InvalidRequest
+from farm.render.prepare import MAX_DESIGNS, Prepared, prepare, prepare_later
+from farm.render.steps.parts import blocking
+from farm.settings import Settings
+from serve_app.idempotency import digest_of
+from serve_app.services import Services
+from serve_app.uploads import UPLOAD_ID, read_upload
+
+MAX_FIELDS = 4
+Url = Annotated[str, Field(max_length=2048, examples=["https://shop.example/designs/nordlys.png"])]
+UploadId = Annotated[str, Field(pattern=f"^{UPLOAD_ID.pattern}$", examples=["upl_01kawr3v00000000000000000a"])]
+MAX_REQUEST_BYTES = 256 * 1024
+"""The longest request JSON: sixteen layers take a few kilobytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What a caller sent, parsed but not yet decoded.
+
+    Attributes:
+        given: the members of the request that were sent, as they were sent.
+        urls: where the designs are that the job itself shall fetch, in place of ``designs``.
+    """
+
+    given: dict[str, Any]
+    request: RenderRequest
+    designs: tuple[bytes, ...] = ()
+    urls: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of all that was asked for; multipart boundaries and the order of members do not count."""
+        hashes = [hashlib.sha256(design).hexdigest() for design in self.designs]
+        return digest_of(self.request.model_dump(mode="json"), hashes, self.urls)
+
+
+class JobBody(RenderRequest):
+    """A job's request as JSON: its members, and where its design is: exactly one of ``design_url`` and ``upload_id``.
+
+    Several designs are named by lists.
+    """
+
+    design_url: Url | Annotated[tuple[Url, ...], Field(min_length=1, max_length=MAX_DESIGNS)] | None = None
+    upload_id: UploadId | Annotated[tuple[UploadId, ...], Field(min_length=1, max_length=MAX_DESIGNS)] | None = None
+
+
+async def receive_job(request: Request, services: Services, tenant: str) -> Intake:
+    """Read a job's body: multipart as `receive`, or JSON with ``design_url`` or ``upload_id``.
+
+    Raises:
+        InvalidRequest, DesignTooLarge, BodyTooLarge, HTTPException: as `receive`.
+        NotFound: when nothing was uploaded under that id.
+    """
+    if media_type(request) != "application/json":
+        return await receive(request, services.settings)
+    given = await read_json(request)
+    if not isinstance(given, dict):
+        raise InvalidRequest(reason="the body must be a JSON object", errors=[{"pointer": "", "reason": "no object"}])
+    rest = {name: value for name, value in given.items() if name not in ("design_url", "upload_id")}
+    parsed = parse_request(rest)
+    urls, uploads = _several(given.get("design_url")), _several(given.get("upload_id"))
+    if bool(urls) == bool(uploads):
+        raise _no_design("send exactly one of design_url and upload_id, or files as multipart/form-data")
+    try:
+        JobBody.model_validate(given)
+    except ValidationError as error:
+        raise pointed(error) from None
+    for url in urls:
+        check_url(url)
+    read = [blocking(read_upload, services.store, tenant, one, services.settings) for one in uploads]
+    designs = [(await one)[1] for one in read]
+    return Intake(given=rest, request=parsed, designs=tuple(designs), urls=tuple(urls))
+
+
+def _several(given: Any) -> list[str]:
+    if given is None:
+        return []
+    return [str(one) for one in given] if isinstance(given, list) else [str(given)]
+
+
+def check_url(url: str) -> None:
+    """Refuse at once what the job could not fetch anyway.
+
+    Raises:
+        InvalidRequest: when it is no https address; http is for hosts that the operator lists, which the job knows.
+    """
+    if urlsplit(url).scheme not in ("https", "http") or not urlsplit(url).netloc:
+        raise _no_design("it must be https://…")
+
+
+def _no_design(reason: str) -> InvalidRequest:
+    return InvalidRequest(reason=reason, errors=[{"pointer": "/design_url", "reason": reason}])
+
+
+async def receive(request: Request, settings: Settings) -> Intake:
+    """Read a ``multipart/form-data`` body: ``design`` files, and ``request``, the request's JSON.
+
+    Raises:
+        InvalidRequest: naming every wrong member.
+        DesignTooLarge, BodyTooLarge: past the limits.
+        HTTPException: 415 for another content type.
+    """
+    kind = media_type(request)
+    if kind != "multipart/form-data":
+        raise HTTPException(415, detail=f"the body is {kind or 'of no stated type'}, not multipart/form-data")
+    try:
+        async with request.form(max_files=MAX_DESIGNS, max_fields=MAX_FIELDS, max_part_size=MAX_REQUEST_BYTES) as form:
+            fields: dict[str, Any] = {}
+            files: list[UploadFile] = []
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile) and name == "design":
+                    files.append(value)
+                elif isinstance(value, str) and name == "request" and name not in fields:
+                    fields[name] = value
+                else:
+                    reason = "send one `request` (JSON text) and one or more `design` (files)"
+                    raise InvalidRequest(reason=reason, errors=[{"pointer": f"/{name}"[:80], "reason": reason}])
+            designs = [await _read(file, settings) for file in files]
+    except MultiPartException as error:
+        raise InvalidRequest(reason=error.message) from error
+    except HTTPException as error:
+        # Starlette turns its own parser's error into a bare 400.
+        raise InvalidRequest(reason=str(error.detail)) from error
+    given = parse_json(fields.get("request", "{}"))
+    return Intake(given=given, request=parse_request(given), designs=tuple(designs))
+
+
+def media_type(request: Request) -> str:
+    """The body's kind, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def pointed(error: ValidationError) -> InvalidRequest:
+    """What pydantic says, in the farm's words."""
+    faults = [
+        {
+            "pointer": "/" + "/".join(str(part) for part in item["loc"]),
+            "reason": item["msg"].removeprefix("Value error, "),
+        }
+        for item in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    reason = "; ".join(f"{fault['pointer']}: {fault['reason']}" for fault in faults)
+    return InvalidRequest(reason=reason[:2000], errors=faults)
+
+
+async def _read(file: UploadFile, settings: Settings) -> bytes:
+    limit = settings.design_max_bytes
+    if file.size is not None and file.size > limit:
+        raise DesignTooLarge(size_bytes=file.size, limit_bytes=limit)
+    return await file.read()
+
+
+def parse_json(text: str) -> Any:
+    """JSON text, decoded.
+
+    Raises:
+        InvalidRequest: when it is none, or holds a number that JSON has not.
+    """
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        reason = f"the request is no JSON: {error}"[:300]
+        raise InvalidRequest(reason=reason, errors=[{"pointer": "/request", "reason": reason}]) from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+async def read_json(request: Request) -> Any:
+    """A JSON body, ``{}`` where there is none.
+
+    Raises:
+        InvalidRequest: when it is none, or nested past what Python reads.
+        BodyTooLarge: past 256 KiB.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_REQUEST_BYTES:
+            raise BodyTooLarge(limit_bytes=MAX_REQUEST_BYTES)
+    if not body:
+        return {}
+    try:
+        return parse_json(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(reason="the body is no UTF-8 text") from error
+
+
+async def decode(services: Services, intake: Intake) -> Prepared:
+    """`farm.render.prepare.prepare`, no more of it at once than this replica has room for."""
+    if intake.urls:
+        return await blocking(prepare_later, services.settings, intake.request, intake.urls)
+    async with services.decoding:
+        return await blocking(prepare, services.settings, intake.request, intake.designs, nurseries=services.nurseries)

@@ -1,0 +1,86 @@
+"""What every answer has, and which hosts are answered at all: one thin layer around the application."""
+
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from farm.errors import BodyTooLarge, InvalidRequest
+from serve_app.problems import problem_of
+
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    # For the 3D viewer alone: its decoder is WebAssembly, and its own style stands in its template (the hash changes
+    # with its version; tests/web opens it under this policy). Scripts in strings or in pages are never run.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; "
+        "style-src 'self' 'sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0='; "
+        "img-src 'self' blob: data:; media-src 'self' blob:; "
+        "connect-src 'self' blob:; font-src 'self'; worker-src 'self' blob:; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+}
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Manners:
+    """Security headers and rate-limit headers on every answer; what is not for us, or too much, is refused.
+
+    A page of another site that has its own name resolve to this machine (DNS rebinding) is told by the ``Host`` it
+    sends.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], body_max_bytes: int) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._body_max_bytes = body_max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def polite(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY.items():
+                    headers.setdefault(name, value)
+                for name, value in scope.get("state", {}).get("rate_headers", {}).items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        received_bytes = 0
+
+        async def bounded() -> Message:
+            # While it streams, not after it is in memory; a stated length may be a lie.
+            nonlocal received_bytes
+            message = await receive()
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > self._body_max_bytes:
+                raise BodyTooLarge(limit_bytes=self._body_max_bytes)
+            return message
+
+        stated = Headers(scope=scope).get("content-length", "0")
+        if stated.isdigit() and int(stated) > self._body_max_bytes:
+            await problem_of(BodyTooLarge(limit_bytes=self._body_max_bytes))(scope, receive, polite)
+            return
+        host = _name_of(Headers(scope=scope).get("host", ""))
+        if "*" not in self._hosts and host not in self._hosts:
+            refused = problem_of(InvalidRequest(reason="this service does not answer to that Host (FARM_HTTP_HOSTS)"))
+            refused.status_code = 421
+            await refused(scope, receive, polite)
+            return
+        await self._app(scope, bounded, polite)
+
+
+def _name_of(host: str) -> str:
+    """The name in a ``Host`` header, without its port."""
+    if host.startswith("["):
+        return host.partition("]")[0].lower() + "]"
+    return host.partition(":")[0].lower()

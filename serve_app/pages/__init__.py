@@ -1,0 +1,45 @@
+"""The web pages: plain files, served as they are; no build step, nothing from elsewhere."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+SITE = Path(__file__).parent / "site"
+VENDOR = Path(__file__).parent / "vendor"
+
+PAGES = {
+    "/": "wizard.html",
+    "/jobs": "jobs.html",
+    "/jobs/{job_id}": "job.html",
+    "/webhooks": "webhooks.html",
+    "/catalog": "catalog.html",
+    "/catalog/{run_id}": "run.html",
+    "/cluster": "cluster.html",
+    "/login": "login.html",
+}
+"""Every page by its path. A page itself holds nothing of anybody: what it shows, it asks the API for."""
+
+router = APIRouter(include_in_schema=False)
+
+
+def _page(file: Path) -> Callable[[], Awaitable[FileResponse]]:
+    async def show() -> FileResponse:
+        return FileResponse(file, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"})
+
+    return show
+
+
+for path, name in PAGES.items():
+    router.add_api_route(path, _page(SITE / name), methods=["GET"], name=f"page {name}")
+
+
+def static_mounts() -> list[Mount]:
+    """The files that pages load, ours and those of others beside their licences."""
+    mounts = [Mount("/static", StaticFiles(directory=SITE), name="static")]
+    if VENDOR.is_dir():
+        mounts.append(Mount("/vendor", StaticFiles(directory=VENDOR), name="vendor"))
+    return mounts

@@ -1,0 +1,190 @@
+// What every page shares: the session, the API, events, and small builders. Nothing is written as HTML from data.
+
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail ?? `The farm answered ${status}.`);
+    this.status = status;
+    this.code = body.code ?? "http_error";
+    this.hint = body.hint ?? "";
+    this.retryable = body.retryable ?? false;
+    this.errors = body.errors ?? [];
+  }
+}
+
+let csrf = "";
+
+export async function session() {
+  const answer = await fetch("/session");
+  if (answer.status === 401) {
+    location.replace(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    await new Promise(() => {}); // the page is about to go
+  }
+  if (!answer.ok) throw new Problem(answer.status, await readBody(answer));
+  const found = await answer.json();
+  csrf = found.csrf;
+  return found;
+}
+
+async function readBody(answer) {
+  try {
+    return await answer.json();
+  } catch {
+    return {};
+  }
+}
+
+export async function api(path, options = {}) {
+  const headers = { Accept: "application/json", ...options.headers };
+  if (options.method && options.method !== "GET") headers["X-CSRF-Token"] = csrf;
+  if (options.json !== undefined) {
+    headers["Content-Type"] = "application/json";
+    options = { ...options, body: JSON.stringify(options.json) };
+  }
+  let answer;
+  try {
+    answer = await fetch(path, { ...options, headers });
+  } catch {
+    throw new Problem(0, {
+      code: "unreachable", detail: "The farm does not answer.", retryable: true,
+      hint: "Check that it is up, then try again.",
+    });
+  }
+  if (answer.status === 401) await session();
+  if (!answer.ok) throw new Problem(answer.status, await readBody(answer));
+  if (answer.status === 204) return null;
+  const kind = answer.headers.get("content-type") ?? "";
+  return kind.includes("json") ? answer.json() : answer.blob();
+}
+
+const KINDS = [
+  "created", "compositing", "rendering", "progress", "view_completed", "preview_ready", "compensating", "completed",
+  "failed", "cancelled",
+];
+
+/** Follow a job: `heard(kind, data)` for each event; the browser itself resumes a stream that was cut. */
+export function follow(url, heard) {
+  const source = new EventSource(new URL(url, location.href).pathname);
+  for (const kind of KINDS) {
+    source.addEventListener(`render.job.${kind}`, (event) => {
+      heard(kind, JSON.parse(event.data));
+      if (["completed", "failed", "cancelled"].includes(kind)) source.close();
+    });
+  }
+  return () => source.close();
+}
+
+/** An element: `make("p", {class: "quiet"}, "text", child)`; values are set as text and attributes, never parsed. */
+export function make(name, attributes = {}, ...children) {
+  const svg = SVG.has(name);
+  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key === "vars") for (const [variable, text] of Object.entries(value)) element.style.setProperty(variable, text);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+const SVG = new Set(["svg", "g", "path", "polygon", "rect", "circle", "image", "line", "title"]);
+
+export const $ = (selector, root = document) => root.querySelector(selector);
+
+export function replace(parent, ...children) {
+  parent.replaceChildren(...children.flat().filter(Boolean));
+}
+
+export const VIEWS = {
+  front_0deg: "Front",
+  left_90deg: "Left side",
+  right_270deg: "Right side",
+  back_180deg: "Back",
+  front_45deg_left: "Front, from the left",
+  front_45deg_right: "Front, from the right",
+};
+
+export function ago(when) {
+  const seconds = Math.max(0, (Date.now() - new Date(when)) / 1000);
+  if (seconds < 60) return "just now";
+  for (const [size, unit] of [[60, "min"], [3600, "h"], [86400, "d"]].reverse()) {
+    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
+  }
+  return "";
+}
+
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export function problemNotice(problem) {
+  return make("div", { class: "notice bad", role: "alert" },
+    make("strong", {}, problem.message), problem.hint,
+    problem.errors?.length
+      ? make("ul", {}, problem.errors.map((item) => make("li", {}, make("code", {}, item.pointer), ` ${item.reason}`)))
+      : null);
+}
+
+export function statusTag(job) {
+  const word = job.phase === "compensating" ? "undoing" : job.status;
+  return make("span", { class: `tag ${job.status}` }, word);
+}
+
+/** A ring that fills; `set(share)` with 0 to 1. */
+export function ring() {
+  const moving = make("circle", { cx: 32, cy: 32, r: 26 });
+  const element = make("svg", { class: "ring", viewBox: "0 0 64 64", "aria-hidden": "true" },
+    make("circle", { cx: 32, cy: 32, r: 26 }), moving);
+  return { element, set: (share) => { moving.style.strokeDashoffset = String(163.4 * (1 - share)); } };
+}
+
+/** A picture large, in a dialog; a click shows its own pixels. */
+export function zoom(title, url, name) {
+  const picture = make("img", { src: url, alt: title });
+  picture.addEventListener("click", () => picture.classList.toggle("big"));
+  const dialog = make("dialog", { "aria-label": title },
+    make("div", { class: "zoom" },
+      make("header", {}, make("h2", {}, title),
+        make("a", { class: "button", href: url, download: name }, "Download"),
+        make("button", { class: "plain", onclick: () => dialog.close() }, "Close")),
+      make("div", { class: "pane" }, picture)));
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+// --- the frame around every page ---------------------------------------------------------------------------------
+
+const MARK = "M9 4 3 7.2 1 13l4.6 1.4V28h20.8V14.4L31 13l-2-5.8L23 4c-.8 2.4-3.600 4-7 4S9.800 6.400 9 4Z";
+
+export function frame(current) {
+  const theme = localStorage.getItem("theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+  const links = [["/", "Create"], ["/jobs", "Jobs"], ["/catalog", "Catalogue"], ["/webhooks", "Webhooks"], ["/cluster", "Cluster"]];
+  document.body.prepend(
+    make("a", { class: "skip", href: "#main" }, "Skip to content"),
+    make("header", { class: "top" },
+      make("a", { class: "brand", href: "/", "aria-label": "Render farm, home" },
+        make("svg", { viewBox: "0 0 32 32", "aria-hidden": "true" }, make("path", { d: MARK, fill: "currentColor" })),
+        make("span", {}, "Render farm")),
+      make("nav", { "aria-label": "Main" },
+        links.map(([path, name]) => make("a", { href: path, "aria-current": path === current ? "page" : false }, name))),
+      make("div", { class: "end" },
+        make("button", { class: "plain", onclick: turnTheme }, "Light / dark"),
+        make("button", { class: "plain", onclick: logOut }, "Log out"))));
+}
+
+function turnTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
+  const next = now === "dark" ? "light" : "dark";
+  document.documentElement.dataset.theme = next;
+  localStorage.setItem("theme", next);
+}
+
+async function logOut() {
+  await fetch("/session", { method: "DELETE" });
+  location.assign("/login");
+}

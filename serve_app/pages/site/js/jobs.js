@@ -1,0 +1,158 @@
+// The list of jobs: filter, look for, choose several, cancel or retry them; live while the page is seen.
+
+import { $, ago, api, frame, make, problemNotice, replace, session, statusTag } from "./farm.js";
+
+frame("/jobs");
+await session();
+
+const EVERY_MS = 2000;
+const LIVE = new Set(["pending", "compositing", "rendering"]);
+const chosen = new Set();
+let jobs = [];
+let cursor = null;
+let older = false;
+
+function wanted(after) {
+  const query = new URLSearchParams({ limit: "25" });
+  if ($("#status").value) query.set("status", $("#status").value);
+  const find = $("#find").value.trim();
+  if (find && !find.startsWith("job_")) query.set("product_id", find);
+  if (after) query.set("cursor", after);
+  return `/v1/jobs?${query}`;
+}
+
+async function load() {
+  const find = $("#find").value.trim();
+  if (/^job_[0-9a-z]{26}$/.test(find)) {
+    jobs = [await api(`/v1/jobs/${find}`).catch(() => null)].filter(Boolean);
+    cursor = null;
+  } else {
+    const page = await api(wanted());
+    jobs = page.jobs;
+    cursor = page.cursor;
+  }
+  show();
+}
+
+async function count() {
+  const stats = await api("/v1/stats");
+  const words = [`${stats.live} running or waiting`, `${stats.jobs.completed} completed`, `${stats.jobs.failed} failed`];
+  if (stats.compensation_pending) words.push(`${stats.compensation_pending} not wholly undone`);
+  $("#counts").textContent = words.join(" · ");
+}
+
+function row(job) {
+  const done = job.views.filter((view) => view.status === "done").length;
+  const first = job.views.find((view) => view.url);
+  const box = make("input", { type: "checkbox", "aria-label": `Choose ${job.id}`, checked: chosen.has(job.id) });
+  box.addEventListener("change", () => { box.checked ? chosen.add(job.id) : chosen.delete(job.id); showBulk(); });
+  return make("tr", {},
+    make("td", {}, box),
+    make("td", {}, first ? make("img", { class: "thumb", src: new URL(first.url).pathname, alt: "", loading: "lazy" }) : make("div", { class: "thumb" })),
+    make("td", { class: "wide" }, make("a", { href: `/jobs/${job.id}` }, job.product_id ?? "no product"), make("div", { class: "small quiet mono" }, job.id)),
+    make("td", {}, statusTag(job), job.error && job.status === "failed" && make("div", { class: "small quiet" }, job.error.code)),
+    make("td", {}, make("div", { class: "bar", role: "progressbar", "aria-label": "Progress", "aria-valuenow": Math.round(job.progress), "aria-valuemin": 0, "aria-valuemax": 100 },
+      make("i", { vars: { width: `${job.progress}%` } })), make("div", { class: "small quiet" }, `${done} of ${job.views.length} views`)),
+    make("td", { class: "small quiet" }, ago(job.created_at)));
+}
+
+function show() {
+  $("#none").hidden = jobs.length > 0;
+  const filtered = $("#status").value || $("#find").value.trim();
+  replace($("#none"), make("p", {}, filtered ? "No such jobs." : "No jobs yet."), filtered ? null : make("a", { class: "button", href: "/" }, "Make the first pictures"));
+  $("#more").hidden = !cursor;
+  replace($("#list"), jobs.length > 0 && make("table", { class: "cards picks" },
+    make("thead", {}, make("tr", {}, make("th", {}, everything()), make("th", {}, make("span", { class: "sr" }, "Picture")),
+      ["Product", "Status", "Progress", "Created"].map((name) => make("th", { scope: "col" }, name)))),
+    make("tbody", {}, jobs.map(row))));
+  showBulk();
+}
+
+/** Chooses all that are shown, or none. */
+function everything() {
+  const box = make("input", { type: "checkbox", "aria-label": "Choose all shown", checked: jobs.length > 0 && jobs.every((job) => chosen.has(job.id)) });
+  box.addEventListener("change", () => {
+    for (const job of jobs) box.checked ? chosen.add(job.id) : chosen.delete(job.id);
+    show();
+    $("#list input")?.focus();
+  });
+  return box;
+}
+
+function showBulk() {
+  $("#bulk").hidden = chosen.size === 0;
+  $("#chosen").textContent = `${chosen.size} chosen`;
+  const status = $("#status").value;
+  $("#sweep").hidden = !status || status === "completed" || jobs.length === 0;
+  $("#sweep").textContent = LIVE.has(status) ? `Cancel all that are ${status}` : `Try all ${status} again`;
+}
+
+const AT_ONCE = 4;
+const MOST = 2000;
+
+/** Cancels or tries again, some at a time; says how far it is, and what could not be done. */
+async function all(what, ids = [...chosen]) {
+  const problems = [];
+  const left = [...ids];
+  const tell = () => { $("#chosen").textContent = `${ids.length - left.length} of ${ids.length} …`; };
+  const work = async () => {
+    while (left.length) {
+      const id = left.shift();
+      await api(`/v1/jobs/${id}/${what}`, { method: "POST", json: {} }).catch((problem) => problems.push([id, problem]));
+      tell();
+    }
+  };
+  for (const button of $("#bulk").querySelectorAll("button")) button.disabled = true;
+  $("#bulk").hidden = false;
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  for (const button of $("#bulk").querySelectorAll("button")) button.disabled = false;
+  chosen.clear();
+  const done = ids.length - problems.length;
+  replace($("#said"), make("p", { class: "notice", role: "status" }, `${done} of ${ids.length} ${what === "retry" ? "are tried again" : "will be cancelled"}.`),
+    problems.slice(0, 5).map(([id, problem]) => problemNotice({ message: `${id}: ${problem.message}`, hint: problem.hint })),
+    problems.length > 5 && make("p", { class: "small" }, `… and ${problems.length - 5} more.`));
+  await refresh();
+}
+
+/** Every job that the filter finds, shown or not. */
+async function allFound() {
+  const ids = [];
+  let after = null;
+  do {
+    const page = await api(wanted(after));
+    ids.push(...page.jobs.map((job) => job.id));
+    after = page.cursor;
+  } while (after && ids.length < MOST);
+  return ids;
+}
+
+$("#sweep").addEventListener("click", async () => {
+  const what = LIVE.has($("#status").value) ? "cancel" : "retry";
+  const ids = await allFound();
+  const words = what === "retry" ? `Try all ${ids.length} again?` : `Cancel all ${ids.length}?`;
+  if (ids.length && confirm(words)) await all(what, ids);
+});
+
+async function refresh() {
+  try {
+    await Promise.all([older ? null : load(), count()]);
+  } catch (problem) {
+    replace($("#said"), problemNotice(problem));
+  }
+}
+
+$("#bulk-cancel").addEventListener("click", () => all("cancel"));
+$("#bulk-retry").addEventListener("click", () => all("retry"));
+$("#status").addEventListener("change", () => { older = false; refresh(); });
+let waiting = 0;
+$("#find").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(() => { older = false; refresh(); }, 250); });
+$("form").addEventListener("submit", (event) => event.preventDefault());
+$("#more button").addEventListener("click", async () => {
+  const page = await api(wanted(cursor));
+  jobs = [...jobs, ...page.jobs];
+  cursor = page.cursor;
+  older = true;
+  show();
+});
+await refresh();
+setInterval(() => { if (!document.hidden && !$("#list").contains(document.activeElement)) refresh(); }, EVERY_MS);

@@ -1,0 +1,61 @@
+"""Browser sessions: a signed cookie that names a key, for pages and for what cannot send a header."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Self
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from farm.domain.access import Principal
+from farm.render.ports import KeyRing
+
+COOKIE = "farm_session"
+CSRF_HEADER = "X-CSRF-Token"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """An opened session.
+
+    Attributes:
+        csrf: what a page must send along with every write; another site's page cannot read it.
+    """
+
+    principal: Principal
+    csrf: str
+
+    def allows_write(self, csrf: str) -> bool:
+        """Whether a write that came with ``csrf`` is this page's own."""
+        return hmac.compare_digest(self.csrf.encode(), csrf.encode())
+
+
+class Sessions:
+    """Opens and reads sessions. They are kept in the cookie alone, signed; a revoked key ends them."""
+
+    def __init__(self, keys: KeyRing, secret: str, *, lasting_s: float) -> None:
+        self._keys = keys
+        self._signer = URLSafeTimedSerializer(secret, salt="farm-session")
+        self.lasting_s = lasting_s
+
+    @classmethod
+    async def open(cls, keys: KeyRing, *, lasting_s: float) -> Self:
+        """Sessions signed with the farm's own secret, which all replicas share.
+
+        Raises:
+            StoreUnavailable: when the store does not answer.
+        """
+        return cls(keys, await keys.signing_secret(secrets.token_urlsafe(32)), lasting_s=lasting_s)
+
+    def begin(self, principal: Principal) -> str:
+        """The cookie of a new session."""
+        return self._signer.dumps([principal.key_id, secrets.token_urlsafe(16)])
+
+    async def read(self, cookie: str) -> Session | None:
+        """The session of a cookie; ``None`` when it is forged, too old, or its key was revoked."""
+        try:
+            key_id, csrf = self._signer.loads(cookie, max_age=int(self.lasting_s))
+        except (BadData, ValueError, TypeError):
+            return None
+        principal = await self._keys.holder(str(key_id))
+        return None if principal is None else Session(principal=principal, csrf=str(csrf))

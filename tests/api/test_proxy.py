@@ -1,0 +1,112 @@
+"""The layer in Serve's proxy: nobody's body is read without a key, and nobody's beyond its size."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import redis.asyncio
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from farm.domain.access import Scope
+from farm.errors import StoreUnavailable
+from farm.settings import Settings
+from serve_app.proxy import Gate, Guard, KeyGuard
+from tests.api.conftest import Shopfront
+from tests.api.test_jobs import DESIGN, form
+
+BYTES = 5000
+
+
+class Served:
+    """An application behind the gate, which notes how much of each body came through."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.read: list[int] = []
+
+        async def take(request: Request) -> Response:
+            size = 0
+            try:
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    self.read.append(size)
+            except ClientDisconnect:
+                self.read.append(-1)
+            return JSONResponse({"size": size})
+
+        async def opening() -> Guard:
+            return guard
+
+        app = Starlette(routes=[Route("/{path:path}", take, methods=["GET", "POST", "PUT", "DELETE"])])
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(Gate(app, opening)), base_url="http://localhost")
+
+
+@pytest.fixture
+async def guard(shop: Shopfront, store_url: str) -> AsyncIterator[KeyGuard]:
+    settings = Settings.load({"FARM_HOME": str(shop.workshop.settings.home), "FARM_BODY_MAX_BYTES": str(BYTES)})
+    async with redis.asyncio.Redis.from_url(store_url) as client:
+        yield KeyGuard(settings, client)
+
+
+async def pieces(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b"x" * 1000
+
+
+async def test_a_body_without_a_key_is_not_read(shop: Shopfront, guard: KeyGuard) -> None:
+    served = Served(guard)
+    headers: list[dict[str, str]] = [
+        {},
+        {"Authorization": "Bearer farm_000000000000_" + "A" * 43},
+        {"Authorization": "Basic eDp5"},
+        {"Cookie": "farm_session=forged"},
+        {"Cookie": "\x00=;;"},
+    ]
+    for one in headers:
+        answer = await served.client.post("/v1/jobs", content=pieces(3), headers=one)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorised"), one
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert served.read == []
+    assert (await served.client.get("/healthz")).status_code == 200
+
+
+async def test_whoever_has_a_key_a_session_or_a_ticket_may_send(shop: Shopfront, guard: KeyGuard) -> None:
+    served = Served(guard)
+    _, token = await shop.keys.create(tenant="default", scopes=[Scope.JOBS_WRITE], name="")
+    browser = shop.connect()
+    await browser.post("/session", json={"key": token})
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    for headers in ({"Authorization": f"Bearer {token}"}, {"Cookie": cookie}):
+        assert (await served.client.post("/v1/jobs", content=pieces(3), headers=headers)).json() == {"size": 3000}
+    upload = (await shop.client.post("/v1/uploads", json={"size_bytes": 2000})).json()
+    path = upload["url"].removeprefix("http://localhost")
+    assert (await served.client.put(path, content=pieces(2))).json() == {"size": 2000}
+    assert (await served.client.put(path, content=pieces(3))).status_code == 413
+    assert (await served.client.post(path, content=pieces(1))).status_code == 401, "a ticket is for its PUT alone"
+    assert (await served.client.post("/session", content=b"x" * 20_000)).status_code == 413
+
+
+async def test_the_length_is_looked_at_before_and_counted_while_it_comes(shop: Shopfront, guard: KeyGuard) -> None:
+    served = Served(guard)
+    _, token = await shop.keys.create(tenant="default", scopes=[Scope.JOBS_WRITE], name="")
+    served.client.headers["Authorization"] = f"Bearer {token}"
+    stated = await served.client.post("/v1/jobs", content=b"x" * (BYTES + 1))
+    assert (stated.status_code, stated.json()["code"], served.read) == (413, "body_too_large", [])
+    unstated = await served.client.post("/v1/jobs", content=pieces(50))
+    assert (unstated.status_code, unstated.json()["code"]) == (413, "body_too_large")
+    assert served.read[-1] == -1, "the application hears that nobody is there any more"
+    assert max(served.read) <= BYTES
+
+
+async def test_a_store_that_is_away_lets_nobody_in(shop: Shopfront) -> None:
+    class Away:
+        async def admits(self, **_: Any) -> int | None:
+            raise StoreUnavailable(reason="the drill")
+
+    answer = await Served(Away()).client.post("/v1/jobs", **form(DESIGN))
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert "Retry-After" in answer.headers

@@ -1,0 +1,3 @@
+from tests.contract.journal_stores import server
+
+__all__ = ["server"]

@@ -1,0 +1,111 @@
+"""The embedded store's server: one per home, private, found again, survivor of its starter."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis
+
+from farm.adapters.embedded_store import EmbeddedStore
+from farm.errors import StoreUnavailable
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    # Longer than a socket's address may be, and not only letters.
+    home = tmp_path / ("a home of – some length" * 8)
+    yield home
+    if (running := EmbeddedStore.connect(home)) is not None:
+        running.stop()
+
+
+def test_it_starts_answers_and_stops(home: Path) -> None:
+    assert EmbeddedStore.connect(home) is None
+    store = EmbeddedStore.start(home)
+    with redis.Redis.from_url(store.url) as client:
+        assert client.ping()
+        assert client.config_get("appendfsync") == {"appendfsync": "always"}
+        assert client.config_get("port") == {"port": "0"}
+    store.stop()
+    assert not store.alive
+    assert EmbeddedStore.connect(home) is None
+    store.stop()
+
+
+def test_it_is_private_and_in_a_session_of_its_own(home: Path) -> None:
+    store = EmbeddedStore.start(home)
+    socket = Path(store.url.removeprefix("unix://"))
+    assert stat.S_IMODE(socket.stat().st_mode) == 0o700
+    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "store").stat().st_mode) == 0o700
+    assert os.getsid(store.pid) == store.pid != os.getsid(0)
+
+
+def test_whoever_starts_it_gets_the_one_that_runs(home: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        stores = set(pool.map(lambda _: EmbeddedStore.start(home), range(8)))
+    assert len(stores) == 1
+    assert EmbeddedStore.connect(home) in stores
+
+
+def test_after_a_crash_it_starts_again_with_its_data(home: Path) -> None:
+    first = EmbeddedStore.start(home)
+    with redis.Redis.from_url(first.url) as client:
+        client.set("kept", "yes")
+    os.kill(first.pid, signal.SIGKILL)
+    second = EmbeddedStore.start(home)
+    assert second.pid != first.pid
+    assert not first.alive
+    with redis.Redis.from_url(second.url) as client:
+        assert client.get("kept") == b"yes"
+
+
+def test_it_outlives_the_process_that_started_it(home: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from farm.adapters.embedded_store import EmbeddedStore; "
+        "print(EmbeddedStore.start(Path(sys.argv[1])).pid)"
+    )
+    pid = int(subprocess.run([sys.executable, "-c", program, home], check=True, capture_output=True, text=True).stdout)
+    found = EmbeddedStore.connect(home)
+    assert found is not None
+    assert found.pid == pid
+    found.stop()
+    assert not found.alive
+
+
+def test_a_reused_process_number_is_not_taken_for_the_server(home: Path) -> None:
+    store = EmbeddedStore.start(home)
+    store.stop()
+    state = home / "store" / "server.json"
+    state.write_text(json.dumps({"url": store.url, "pid": os.getpid(), "started_ticks": store.started_ticks}))
+    assert EmbeddedStore.connect(home) is None
+    assert EmbeddedStore.start(home).pid != os.getpid()
+
+
+def test_a_server_that_cannot_start_says_why(home: Path) -> None:
+    data = home / "store" / "data" / "appendonlydir"
+    data.mkdir(parents=True)
+    (data / "appendonly.aof.manifest").write_text("nonsense\n")
+    with pytest.raises(StoreUnavailable, match=r"(?i)manifest"):
+        EmbeddedStore.start(home)
+
+
+def test_a_socket_never_lies_in_a_folder_that_others_may_enter(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = Path(tempfile.mkdtemp(prefix="run-", dir="/tmp"))
+    try:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        (runtime / f"tshirt-farm-{os.getuid()}").mkdir()
+        (runtime / f"tshirt-farm-{os.getuid()}").chmod(0o755)
+        store = EmbeddedStore.start(home)
+        assert str(runtime) not in store.url
+    finally:
+        shutil.rmtree(runtime)

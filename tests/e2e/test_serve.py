@@ -1,0 +1,131 @@
+"""``farm serve`` as a person uses it: started, asked with curl, ended with Ctrl-C."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.terminal import Terminal
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A farm that is being served."""
+
+    url: str
+    key: str
+    process: subprocess.Popen[str]
+    terminal: Terminal
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def service(terminal: Terminal) -> Iterator[Service]:
+    port = free_port()
+    process = terminal.start("serve", "--port", str(port))
+    url = f"http://localhost:{port}"
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s and process.poll() is None and not _ready(url):
+        time.sleep(0.3)
+    assert process.poll() is None, process.communicate()
+    yield Service(url=url, key=(terminal.home / "api-key").read_text().strip(), process=process, terminal=terminal)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, err
+    print(err)
+    assert out.startswith("farm_"), "the first key is printed once"
+
+
+def _ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def shell_blocks(document: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_documented_examples_run_word_for_word(service: Service, tmp_path: Path) -> None:
+    blocks = shell_blocks("docs/http-api.md")
+    assert len(blocks) == 8
+    blocks[0] = blocks[0].replace("http://localhost:8000", service.url)
+    [ten_lines] = [text for text in shell_blocks("README.md") if "curl" in text]
+    blocks.insert(0, ten_lines.replace("http://localhost:8000", service.url))
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    environment = {**os.environ, "FARM_HOME": str(service.terminal.home)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("event: render.job.completed") == 2, done.stdout
+    assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert '"code":"job_ended"' in done.stdout
+    assert "associate_media  finished" in done.stdout, "the log"
+    assert '"to_render":2' in done.stdout, "the plan"
+    assert oct((service.terminal.home / "api-key").stat().st_mode & 0o777) == "0o600"
+    asked = urllib.request.Request(f"{service.url}/metrics", headers={"Authorization": f"Bearer {service.key}"})
+    assert "# TYPE " in urllib.request.urlopen(asked).read().decode()
+    page = urllib.request.urlopen(f"{service.url}/jobs").read().decode()
+    assert "<title>Jobs" in page
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_person_makes_real_pictures_in_a_real_browser(
+    service: Service, browser: Browser, pictures: Path | None
+) -> None:
+    """The whole wizard with Blender behind it: a design in, rendered pictures on a product and in the page."""
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.set_default_timeout(PATIENCE_S * 1000)
+    page.goto(f"{service.url}/login")
+    page.get_by_label("API key").fill(service.key)
+    page.get_by_role("button", name="Log in").click()
+    page.set_input_files("#file", ROOT / "examples" / "nordlys.png")
+    page.locator("#fabrics label[title=navy] input").check()
+    page.get_by_label("Size, px").select_option("512")
+    page.get_by_label("Quality").select_option("draft")
+    page.get_by_label("Product").fill("browser-tee")
+    if pictures is not None:
+        page.wait_for_timeout(1500)
+        page.screenshot(path=pictures / "wizard.png")
+    page.get_by_role("button", name="Render").click()
+    expect(page.get_by_role("heading", name="Your pictures")).to_be_visible(timeout=PATIENCE_S * 1000)
+    expect(page.locator("#gallery img")).to_have_count(6)
+    expect(page.get_by_text("Attached to browser-tee.")).to_be_visible()
+    for number in range(6):
+        expect(page.locator("#gallery img").nth(number)).to_have_js_property("naturalWidth", 512)
+    if pictures is not None:
+        page.screenshot(path=pictures / "results.png")
+        page.get_by_role("link", name="Details").click()
+        expect(page.locator("#line > li")).to_have_count(7)
+        page.screenshot(path=pictures / "job.png")
+    page.context.close()

@@ -1,0 +1,51 @@
+"""A served farm's services over a test farm: what the HTTP face works with, made as `serve_app.services` makes it."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import redis.asyncio
+
+from farm.adapters.bake_shelf import BakeShelf
+from farm.adapters.redis_board import RedisBoard
+from farm.picture.decode_nursery import Nurseries
+from farm.render.overview import Overview
+from farm.render.ports import KeyRing
+from farm.render.preview import Previewer
+from farm.saga.clock import SystemClock
+from farm.wiring import open_webhooks
+from serve_app.idempotency import Answers
+from serve_app.limits import Limiter
+from serve_app.services import Services, Statistics, no_cluster
+from serve_app.sessions import Sessions
+from serve_app.uploads import Tickets
+from tests.catalogue_shop import CatalogueShop
+
+
+async def services_of(
+    place: CatalogueShop, keys: KeyRing, client: redis.asyncio.Redis, stack: AsyncExitStack
+) -> Services:
+    """Services over ``place``, with keys and limits in the store ``client`` speaks to, until ``stack`` is closed."""
+    shop = place.shop
+    return Services(
+        settings=shop.settings,
+        service=shop.service,
+        store=shop.objects,
+        catalog=shop.catalog,
+        sagas=shop.sagas,
+        keys=keys,
+        sessions=await Sessions.open(keys, lasting_s=3600),
+        limiter=Limiter.of(shop.settings, client),
+        decoding=asyncio.Semaphore(2),
+        nurseries=stack.enter_context(Nurseries(2)),
+        previewer=Previewer(shop.settings, store=shop.objects, shelf=BakeShelf(), threads=1),
+        answers=Answers(client),
+        tickets=await Tickets.open(keys, "fresh"),
+        catalogues=place.service,
+        kit=place.kit,
+        planning=asyncio.Semaphore(2),
+        webhooks=open_webhooks(shop.settings, place.link, shop.sagas),
+        statistics=Statistics(shop.service),
+        temp=place.home,
+        scrape=no_cluster,
+        overview=Overview(sagas=shop.sagas, board=RedisBoard(client), clock=SystemClock()),
+    )

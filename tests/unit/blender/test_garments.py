@@ -1,0 +1,54 @@
+"""Every garment that comes with the farm: whole, small, and what its measures say."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blender.protocol import VIEW_AZIMUTH_DEG
+from blender.template import load_template
+from blender.views import Camera
+from farm.domain.template import Template
+
+TEMPLATES = Path(__file__).parents[3] / "templates"
+GARMENTS = sorted(path.parent for path in TEMPLATES.glob("*/template.json"))
+MOST_BYTES = 6_000_000
+
+
+@pytest.fixture(params=GARMENTS, ids=lambda folder: folder.name)
+def folder(request: pytest.FixtureRequest) -> Path:
+    garment: Path = request.param
+    return garment
+
+
+def test_it_is_whole_and_small_enough_for_git(folder: Path) -> None:
+    template = load_template(folder, verify=True)
+    assert template.facts["id"] == folder.name
+    assert sum(path.stat().st_size for path in folder.iterdir()) < MOST_BYTES
+    assert {path.name for path in folder.iterdir()} == {*template.facts["files"], "template.json"} | {"garment.toml"}
+
+
+def test_its_panels_are_as_long_as_its_recipe_says(folder: Path) -> None:
+    cut = tomllib.loads((folder / "garment.toml").read_text("utf-8")).get("pattern", {})
+    panels = Template.load(folder).panels
+    measured = {str(name): shape.bounds for name, shape in panels.items()}
+    assert measured["sleeve_left"].height_cm == pytest.approx(cut["sleeve_length_cm"], abs=0.05)
+    assert measured["front"].height_cm == pytest.approx(cut["length_cm"], abs=0.05)
+
+
+def test_no_view_crops_it_and_it_fills_the_picture(folder: Path) -> None:
+    template = load_template(folder)
+    camera, points = Camera.of(template.facts["camera"]), template.mesh().points_cm
+    for azimuth in VIEW_AZIMUTH_DEG.values():
+        seen = camera.project(points, azimuth)[:, :2]
+        assert seen.min() > 0.02
+        assert seen.max() < 0.98
+    front = camera.project(points, 0.0)[:, :2]
+    assert np.ptp(front, axis=0).max() > 0.75
+
+
+def test_its_presets_are_the_ones_that_requests_name(folder: Path) -> None:
+    known = set(json.loads((TEMPLATES / "crew-tee" / "template.json").read_text("utf-8"))["presets"])
+    assert set(Template.load(folder).presets) == known

@@ -1,0 +1,138 @@
+"""Who may import whom: what the contracts in pyproject.toml cannot say, and that they say anything at all."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PACKAGES = [name for name in ("farm", "blender", "serve_app") if (ROOT / name / "__init__.py").is_file()]
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Each module that ``path`` imports, and whether at import time."""
+    tree = ast.parse(path.read_text("utf-8"))
+    at_import_time = {id(node) for node in _import_time(tree)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) in at_import_time
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, id(node) in at_import_time
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", id(node) in at_import_time
+
+
+def _import_time(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        yield node
+        yield from _import_time(node)
+
+
+def files(*packages: str) -> list[Path]:
+    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
+
+
+def test_every_package_of_the_repository_is_under_contract() -> None:
+    assert sorted(PROJECT["tool"]["importlinter"]["root_packages"]) == sorted(PACKAGES)
+
+
+def test_every_room_of_the_farm_has_a_layer() -> None:
+    layers = next(c["layers"] for c in PROJECT["tool"]["importlinter"]["contracts"] if c["type"] == "layers")
+    known = {name.strip(" ()") for row in layers for name in row.replace(":", "|").split("|")}
+    rooms = {
+        f"farm.{path.stem}"
+        for path in (ROOT / "farm").iterdir()
+        if (path.is_dir() and (path / "__init__.py").exists()) or (path.suffix == ".py" and path.stem != "__init__")
+    }
+    assert rooms - known == set()
+
+
+def test_bpy_is_imported_inside_functions_of_the_blender_package_only() -> None:
+    found = [
+        (path.relative_to(ROOT).as_posix(), at_import_time)
+        for path in files(*PACKAGES)
+        for module, at_import_time in imports(path)
+        if module.partition(".")[0] in ("bpy", "mathutils")
+    ]
+    assert [row for row in found if row[1] or not row[0].startswith("blender/")] == []
+
+
+PLAIN = ("blender.protocol", "blender.seal", "blender.output", "blender.shadow", "blender.texture")
+"""What the farm may use of the blender package: it needs no Blender."""
+
+
+def test_the_farm_speaks_to_blender_through_the_protocol_but_for_the_render_worker() -> None:
+    found = {
+        (path.relative_to(ROOT).as_posix(), module)
+        for path in files("farm")
+        for module, _ in imports(path)
+        if module.startswith("blender.") and not module.startswith(PLAIN)
+    }
+    assert {row for row in found if not row[0].startswith("farm/actors/")} == set()
+
+
+@pytest.mark.parametrize("leaf", ["farm/errors.py", "blender/protocol.py", "blender/seal.py", "farm/libraries.py"])
+def test_a_leaf_imports_the_standard_library_only(leaf: str) -> None:
+    assert {
+        module for module, _ in imports(ROOT / leaf) if module.partition(".")[0] not in sys.stdlib_module_names
+    } == set()
+
+
+def test_the_saga_engine_knows_neither_renders_nor_other_packages() -> None:
+    found = {
+        (path.name, module)
+        for path in files("farm/saga")
+        for module, _ in imports(path)
+        if module.partition(".")[0] not in sys.stdlib_module_names
+        if not module.startswith(("farm.saga", "farm.errors"))
+    }
+    assert found == set()
+    words = [path.name for path in files("farm/saga") if "blender" in path.read_text("utf-8").lower()]
+    assert words == []
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("farm", ("ray", "bpy", "numpy", "pydantic", "redis", "boto3")),
+        ("farm.errors", ("ray", "bpy", "numpy", "pydantic", "redis", "boto3")),
+        ("farm.saga", ("ray", "bpy", "numpy", "pydantic", "redis", "boto3")),
+        ("farm.domain.request", ("ray", "bpy", "numpy", "redis", "boto3")),
+        ("farm.render.ports", ("ray", "bpy", "redis", "boto3")),
+        ("farm.settings", ("ray", "bpy", "numpy", "pydantic", "redis", "boto3")),
+        ("blender", ("ray", "bpy", "numpy", "farm")),
+        ("blender.protocol", ("ray", "bpy", "numpy", "farm")),
+    ],
+)
+def test_importing_loads_nothing_heavy(module: str, unwanted: tuple[str, ...]) -> None:
+    program = f"import sys, {module}; print(*[name for name in {unwanted!r} if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == []
+
+
+def test_every_public_name_of_the_farm_is_there_and_is_loaded_late() -> None:
+    program = (
+        "import sys, farm; before = set(sys.modules); "
+        "names = [getattr(farm, name) for name in farm.__all__]; "
+        "print(len(names), 'farm.domain.request' in before, 'farm.domain.request' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    count, before, after = answer.stdout.split()
+    assert (int(count) >= 8, before, after) == (True, "False", "True")
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    import farm
+
+    with pytest.raises(AttributeError, match="no attribute 'Frm'"):
+        farm.Frm  # noqa: B018  # the access is the test
