@@ -192,8 +192,8 @@ class Session:
         if threads:
             render.threads = threads
         if order.samples != self._samples:
-            # Blender lays its blue noise out for the most samples that a persistent session was ever asked for: the same
-            # order would give another picture after a finer one. Setting the flag anew begins another session.
+            # Blender lays its blue noise out for the most samples that a persistent session was ever asked for: the
+            # same order would give another picture after a finer one. Setting the flag anew begins another session.
             render.use_persistent_data = False
             render.use_persistent_data = True
             self._samples = order.samples
