@@ -51,20 +51,20 @@ class Figure:
     """
 
     torso: tuple[Section, ...] = (
-        (-11.0, 14.6, 7.2, 9.2, 3.0, 2.6),
-        (-17.0, 16.8, 8.4, 10.4, 3.6, 2.8),
-        (-23.0, 18.2, 8.8, 10.6, 4.2, 2.8),
+        (-11.0, 16.4, 7.2, 9.2, 4.0, 2.6),
+        (-17.0, 17.8, 8.4, 10.4, 4.2, 2.8),
+        (-23.0, 18.4, 8.8, 10.6, 4.4, 2.8),
         (-31.0, 18.6, 8.6, 9.2, 4.5, 2.8),
         (-42.0, 18.6, 8.3, 7.6, 4.5, 2.8),
         (-52.0, 18.6, 7.9, 8.0, 4.5, 2.8),
         (-58.0, 18.4, 7.1, 8.6, 4.0, 2.8),
         (-80.0, 17.5, 5.8, 8.6, 3.5, 2.8),
     )
-    shoulder_cm: tuple[float, float] = (17.2, -9.5)
+    shoulder_cm: tuple[float, float] = (17.2, -8.5)
     shoulder_radius_cm: float = 5.3
     neck_radius_cm: float = 6.3
-    arm_deg: float = 30.0
-    arm_uneven_deg: float = 3.0
+    arm_deg: float = 32.5
+    arm_uneven_deg: float = 1.5
     lift_deg: float = 40.0
     arm_radius_cm: float = 4.6
     arm_length_cm: float = 31.0

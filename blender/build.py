@@ -43,9 +43,9 @@ LIGHTS: Mapping[str, Any] = {
     "floor": 0.06,
     "ceiling": 0.1,
     "lamps": {
-        "key": {"toward": [-0.42, -0.8, 0.42], "radiance": 4.3, "sharpness": 9.0},
-        "front": {"toward": [0.2, -0.95, -0.2], "radiance": 0.36, "sharpness": 3.0},
-        "fill": {"toward": [0.9, -0.43, 0.05], "radiance": 0.25, "sharpness": 5.0},
+        "key": {"toward": [-0.42, -0.8, 0.42], "radiance": 4.05, "sharpness": 9.0},
+        "front": {"toward": [0.2, -0.95, -0.2], "radiance": 0.34, "sharpness": 3.0},
+        "fill": {"toward": [0.9, -0.43, 0.05], "radiance": 0.68, "sharpness": 4.0},
         "rim_left": {"toward": [-0.402, 0.862, 0.309], "radiance": 2.2, "sharpness": 16.0},
         "rim_right": {"toward": [0.476, 0.824, 0.309], "radiance": 2.6, "sharpness": 16.0},
     },
