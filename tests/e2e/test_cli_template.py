@@ -96,7 +96,7 @@ def test_every_garment_of_the_farm_is_sound(terminal: Terminal) -> None:
 
 
 def test_the_default_garments_pictures_pass_their_verdict(terminal: Terminal) -> None:
-    answer = terminal.farm("template", "check", "crew-tee", "--json")
+    answer = terminal.farm("template", "check", "crew-tee", "--json", timeout_s=170)
     (report,) = json.loads(answer.stdout)
     assert (answer.returncode, report["ok"]) == (0, True), report
     assert [finding["name"] for finding in report["findings"]] == ["seal", "facts", "maps", "build", "probe"]
