@@ -78,25 +78,24 @@ def cards_table(rows: Sequence[dict[str, Any]]) -> Table:
     table.add_column("template", no_wrap=True)
     table.add_column("version", no_wrap=True)
     table.add_column("garment", overflow="ellipsis", no_wrap=True, ratio=1)
-    table.add_column("panels", overflow="fold")
-    table.add_column("presets", justify="right")
+    table.add_column("presets", justify="right", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("from", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column("", no_wrap=True, min_width=len("altered"))
     for row in rows:
         if "hash" not in row:
             table.add_row(
-                row["id"], "", Text(row["problems"][0], style="red"), "", "", "", "", Text("broken", style="bold red")
+                row["id"], "", Text(row["problems"][0], style="red"), "", "", "", Text("broken", style="bold red")
             )
             continue
         state = Text("whole", style="green") if row["active"] else Text("altered", style="bold red")
         name = Text(row["id"], style="bold" if row["default"] else "")
         if row["default"]:
             name.append(" (default)", style="dim")
-        origin = "added" if row["added"] else "the farm"
+        origin = "added" if row["added"] else "farm"
         garment = f"{row['name']}, {row['garment_size']}" if row["kind"] == "sewn" else f"{row['name']} (.blend)"
         table.add_row(
-            name, row["version"], garment, ", ".join(row["panels"]), str(len(row["presets"])),
+            name, row["version"], garment, str(len(row["presets"])),
             size(row["size_bytes"]), origin, state,
         )  # fmt: skip
     return table

@@ -97,6 +97,8 @@ def test_design_to_pictures_by_mouse(page: Page, live: LiveFarm) -> None:
 
     page.reload()  # the design is not in this page any more: it is the job's
     page.get_by_role("button", name="Change and render again").click()
+    expect(page.get_by_label("Template").locator("option")).to_have_text(["Crew-neck tee", "Long-sleeve tee"])
+    page.get_by_label("Template").select_option("Long-sleeve tee")
     page.get_by_label("Size, px").select_option("1024")
     page.get_by_role("button", name="Render").click()
     expect(page.get_by_role("heading", name="Your pictures")).to_be_visible(timeout=PATIENCE_MS)
@@ -105,6 +107,7 @@ def test_design_to_pictures_by_mouse(page: Page, live: LiveFarm) -> None:
     expect(page.locator("#line > li")).to_have_count(7)
     expect(page.locator("#line .views li")).to_have_count(6)
     expect(page.locator("#facts")).to_contain_text("Retry of")
+    expect(page.locator("#facts")).to_contain_text("long-sleeve-tee")
     page.locator("#log summary").click()
     expect(page.locator("#log pre")).to_contain_text("render_design  begins")
     check(page)

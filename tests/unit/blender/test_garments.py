@@ -1,5 +1,6 @@
 """Every garment that comes with the farm: whole, small, and what its measures say."""
 
+import dataclasses
 import json
 import tomllib
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from blender.protocol import VIEW_AZIMUTH_DEG
+from blender.recipe import read_recipe
 from blender.template import load_template
 from blender.views import Camera
 from farm.domain.template import Template
@@ -15,6 +17,10 @@ from farm.domain.template import Template
 TEMPLATES = Path(__file__).parents[3] / "templates"
 GARMENTS = sorted(path.parent for path in TEMPLATES.glob("*/template.json"))
 MOST_BYTES = 6_000_000
+
+
+CUT_APART = {"length_cm", "sleeve_length_cm", "sleeve_opening_cm"}
+"""The measures by which the long-sleeve tee's pattern differs from the crew tee's; the code that drafts it is one."""
 
 
 @pytest.fixture(params=GARMENTS, ids=lambda folder: folder.name)
@@ -28,6 +34,12 @@ def test_it_is_whole_and_small_enough_for_git(folder: Path) -> None:
     assert template.facts["id"] == folder.name
     assert sum(path.stat().st_size for path in folder.iterdir()) < MOST_BYTES
     assert {path.name for path in folder.iterdir()} == {*template.facts["files"], "template.json"} | {"garment.toml"}
+
+
+def test_two_garments_come_from_one_pattern_code() -> None:
+    assert [folder.name for folder in GARMENTS] == ["crew-tee", "long-sleeve-tee"]
+    crew, long = (dataclasses.asdict(read_recipe(folder).pattern) for folder in GARMENTS)
+    assert {name for name in crew if crew[name] != long[name]} == CUT_APART
 
 
 def test_its_panels_are_as_long_as_its_recipe_says(folder: Path) -> None:

@@ -28,7 +28,15 @@ def test_the_garment_of_the_farm_is_the_default_and_whole(shelf: Shelf) -> None:
     assert (row["default"], row["active"], row["added"], row["problems"]) == (True, True, False, [])
     assert len(row["presets"]) == 12
     text = shown(cards_table([row]))
-    assert all(word in text for word in ("crew-tee (default)", "Crew-neck tee, M", "the farm", "whole"))
+    assert all(word in text for word in ("crew-tee (default)", "Crew-neck tee, M", "farm", "whole"))
+
+
+def test_every_garment_of_the_farm_takes_one_line(shelf: Shelf) -> None:
+    rows = [card(shelf, found) for found in shelf.all()]
+    lines = shown(cards_table(rows), width=80).splitlines()
+    assert len(lines) == 1 + len(rows)
+    assert "presets" in lines[0]
+    assert all(f"{row['name']}, M" in line and "whole" in line for row, line in zip(rows, lines[1:], strict=True))
 
 
 def test_an_altered_and_a_broken_garment_stand_out(shelf: Shelf, tmp_path: Path) -> None:
