@@ -6,8 +6,8 @@ done, until the job is; that finished views were not rendered again; and that th
 
     python -m bench.nodes [--nodes 3] [--pictures FOLDER] [--json FILE]
 
-With --pictures the cluster page is photographed before, right after the kill, when the view renders elsewhere and at the
-end (Chromium: scripts/browser.sh install).
+With --pictures the cluster page is photographed before the kill, right after it, when the view renders elsewhere, and
+at the end (Chromium: scripts/browser.sh install).
 """
 
 import argparse
