@@ -2,7 +2,7 @@
 
 - rates: `POST /v1/jobs` with a 1 MB design and `GET /v1/jobs/{id}` by 1, 10 and 50 clients, each beside the bare one;
 - capacity: 200 clients at a farm that takes five jobs at a time: 202, 429 or 503 with `Retry-After`, nothing lost;
-- update: ten clients while all replicas are replaced by new ones: nothing refused, nothing lost;
+- update: ten clients that post jobs and read them while both replicas are replaced: nothing refused, nothing lost;
 - memory: of proxy and replica while 20 clients send 10 MB each, slowly, with and without a key.
 
 The farm's jobs have no effects (``FARM_NULL_EFFECTS``), but their designs are decoded and their journal is on disk.
@@ -29,10 +29,12 @@ from PIL import Image
 
 from bench.farms import bench_farm
 from farm.domain.access import EVERYTHING
-from farm.home.folder import Home
+from farm.home import process as processes
+from farm.home.folder import MARK, Home
 from farm.settings import Settings
 
 PORT = 8797
+REPLICA = "ServeReplica:farm-api"
 CLIENTS = (1, 10, 50)
 CROWD = 200
 SLOW, SLOW_BYTES, SLOW_S = 20, 9_900_000, 6.0
@@ -75,13 +77,19 @@ class Taken:
         }
 
 
-async def crowd(clients: int, lasting_s: float, ask: Callable[[], Awaitable[httpx.Response]]) -> Taken:
+def within(lasting_s: float) -> Callable[[], bool]:
+    """Whether so many seconds from now are not yet over."""
+    end_s = time.perf_counter() + lasting_s
+    return lambda: time.perf_counter() < end_s
+
+
+async def crowd(clients: int, going_on: Callable[[], bool], ask: Callable[[], Awaitable[httpx.Response]]) -> Taken:
     """So many clients, each asking again as soon as it is answered."""
     taken = Taken()
     begin_s = time.perf_counter()
 
     async def one() -> None:
-        while time.perf_counter() - begin_s < lasting_s:
+        while going_on():
             asked_s = time.perf_counter()
             try:
                 answer = await ask()
@@ -200,8 +208,8 @@ async def rates(lasting_s: float) -> list[dict[str, Any]]:
                      lambda: client.post("/bare/jobs", content=body, headers=kind)),
                     ("GET", lambda: client.get(f"/v1/jobs/{job}"), lambda: client.get("/bare/jobs/1")),
                 ):  # fmt: skip
-                    bare = (await crowd(clients, lasting_s, theirs)).figures()
-                    farm = (await crowd(clients, lasting_s, ours)).figures()
+                    bare = (await crowd(clients, within(lasting_s), theirs)).figures()
+                    farm = (await crowd(clients, within(lasting_s), ours)).figures()
                     rows.append(
                         {
                             "what": what,
@@ -226,7 +234,7 @@ async def capacity(lasting_s: float) -> dict[str, Any]:
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{PORT}", headers=headers, timeout=60, limits=limits
         ) as client:
-            taken = await crowd(CROWD, lasting_s, lambda: client.post("/v1/jobs", content=body, headers=kind))
+            taken = await crowd(CROWD, within(lasting_s), lambda: client.post("/v1/jobs", content=body, headers=kind))
         while await farm.service.live_count():
             await asyncio.sleep(0.1)
         records = [await farm.sagas.records.get(job_id) for job_id in taken.ids]
@@ -257,24 +265,54 @@ async def update(lasting_s: float) -> dict[str, Any]:
             return round(time.perf_counter() - began_s, 1)
 
         await deploy(12.5)
+        former = replicas(settings.home)
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{PORT}", headers=headers, timeout=60) as client:
-            asking = asyncio.create_task(
-                crowd(10, lasting_s, lambda: client.post("/v1/jobs", content=body, headers=kind))
-            )
-            await asyncio.sleep(lasting_s / 4)
-            took_s = await deploy(13.0)
-            overlapping = not asking.done()
-            taken = await asking
+            taken, read, took_s = await while_deploying(client, body, kind, lasting_s, lambda: deploy(13.0))
         while await farm.service.live_count():
             await asyncio.sleep(0.1)
+        records = [await farm.sagas.records.get(job_id) for job_id in taken.ids]
         return {
-            **taken.figures(),
+            "posts": taken.figures(),
+            "reads": read.figures(),
             "update_s": took_s,
-            "update_under_load": overlapping,
+            "replicas_replaced": f"{len(former - replicas(settings.home))} of {len(former)}",
             "accepted": len(taken.ids),
-            "in_the_store": await farm.sagas.records.count({}),
+            "in_the_store": await farm.sagas.records.count({}) - 1,  # the one that is read
+            "completed": sum(bool(record) and record["status"] == "completed" for record in records),
         }
+
+
+async def while_deploying(
+    client: httpx.AsyncClient,
+    body: bytes,
+    kind: dict[str, str],
+    around_s: float,
+    deploy: Callable[[], Awaitable[float]],
+) -> tuple[Taken, Taken, float]:
+    """Five clients post jobs and five read one, for ``around_s`` before ``deploy``, while it runs, and as long after.
+
+    Returns:
+        What those who post met, what those who read met, and the seconds that ``deploy`` took.
+    """
+    job = (await client.post("/v1/jobs", content=body, headers=kind)).json()["id"]
+    over = asyncio.Event()
+
+    def going_on() -> bool:
+        return not over.is_set()
+
+    posting = asyncio.create_task(crowd(5, going_on, lambda: client.post("/v1/jobs", content=body, headers=kind)))
+    reading = asyncio.create_task(crowd(5, going_on, lambda: client.get(f"/v1/jobs/{job}")))
+    await asyncio.sleep(around_s)
+    took_s = await deploy()
+    await asyncio.sleep(around_s)
+    over.set()
+    return await posting, await reading, took_s
+
+
+def replicas(home: Path) -> set[str]:
+    """The processes that answer for the farm of that home."""
+    return set(resident(REPLICA)) & {str(found).partition(":")[0] for found in processes.marked(MARK, str(home))}
 
 
 def farm_store_url(farm: Any) -> str:
@@ -318,7 +356,7 @@ async def memory() -> dict[str, Any]:
     async with served() as (_, token):
         await slow_upload(token)  # warm
         for name, key in (("without a key", None), ("with a key", token)):
-            with watched({"proxy": "ProxyActor", "replica": "ServeReplica:farm-api"}) as figures:
+            with watched({"proxy": "ProxyActor", "replica": REPLICA}) as figures:
                 answers = Counter(await asyncio.gather(*(slow_upload(key) for _ in range(SLOW))))
             told[name] = {**figures, "answers": dict(answers)}
             await asyncio.sleep(2)
@@ -335,7 +373,7 @@ def main() -> None:
     if chosen.only in (None, "capacity"):
         print(json.dumps({"capacity": asyncio.run(capacity(chosen.seconds))}))
     if chosen.only in (None, "update"):
-        print(json.dumps({"update": asyncio.run(update(4 * chosen.seconds))}))
+        print(json.dumps({"update": asyncio.run(update(chosen.seconds))}))
     if chosen.only in (None, "memory"):
         print(json.dumps({"memory": asyncio.run(memory())}))
 

@@ -6,7 +6,8 @@ done, until the job is; that finished views were not rendered again; and that th
 
     python -m bench.nodes [--nodes 3] [--pictures FOLDER] [--json FILE]
 
-With --pictures the cluster page is photographed before and after (Chromium: scripts/browser.sh install).
+With --pictures the cluster page is photographed before the kill, right after it, when the view renders elsewhere, and
+at the end (Chromium: scripts/browser.sh install).
 """
 
 import argparse
@@ -20,8 +21,8 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,15 @@ class Raylets:
         self.cluster: Any = Cluster(
             initialize_head=True, head_node_args={**common, "num_cpus": 2, "num_gpus": 0, "temp_dir": folder}
         )
-        self.nodes = [self.cluster.add_node(num_cpus=2, num_gpus=1, **common) for _ in range(nodes)]
+        self._common = common
+        self.nodes: list[Any] = []
+        for _ in range(nodes):
+            self.add()
+
+    def add(self, **options: Any) -> str:
+        """One more node with a GPU; its id."""
+        self.nodes.append(self.cluster.add_node(num_cpus=2, num_gpus=1, **self._common, **options))
+        return str(self.nodes[-1].node_id)
 
     @property
     def address(self) -> str:
@@ -146,28 +155,37 @@ async def page_of(farm: Farm, store_url: str, pictures: Path | None) -> AsyncIte
     await serving
 
 
-async def run(nodes: int, pictures: Path | None) -> dict[str, Any]:
-    """The whole story; its figures."""
-    home = Path(tempfile.mkdtemp(prefix="fn-", dir="/tmp"))
-    (home / "cluster.token").write_text(secrets.token_hex(32))
+@contextmanager
+def fresh_home() -> Iterator[Path]:
+    """A home for the length of a benchmark, and the environment that raylets must be started in."""
     from farm.actors.options import node_environment
 
-    os.environ.update(node_environment(Settings.load({"FARM_HOME": str(home)})))
-    # Ray notes the address of the newest cluster in its temporary folder, which may be somebody else's.
-    (home / "tmp").mkdir()
-    os.environ["RAY_TMPDIR"] = str(home / "tmp")
-    os.environ["PYTHONPATH"] = str(EXAMPLE.parent.parent)  # the nodes run this very code, wherever it is installed
-    os.environ["RAY_AUTH_TOKEN_PATH"] = str(home / "cluster.token")
-    raylets = Raylets(home, nodes)  # in the main thread: its processes end with the thread that starts them
+    home = Path(tempfile.mkdtemp(prefix="fn-", dir="/tmp"))
     try:
-        began_s = time.monotonic()
-        async with farm_on(raylets, home) as (farm, store_url):
-            up_s = time.monotonic() - began_s
-            async with page_of(farm, store_url, pictures) as picture:
-                return {"nodes": nodes, "up_s": round(up_s, 1)} | await _kill_one(farm, raylets, picture)
+        (home / "cluster.token").write_text(secrets.token_hex(32))
+        os.environ.update(node_environment(Settings.load({"FARM_HOME": str(home)})))
+        # Ray notes the address of the newest cluster in its temporary folder, which may be somebody else's.
+        (home / "tmp").mkdir()
+        os.environ["RAY_TMPDIR"] = str(home / "tmp")
+        os.environ["PYTHONPATH"] = str(EXAMPLE.parent.parent)  # the nodes run this very code, wherever it is installed
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(home / "cluster.token")
+        yield home
     finally:
-        raylets.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+async def run(nodes: int, pictures: Path | None) -> dict[str, Any]:
+    """The whole story; its figures."""
+    with fresh_home() as home:
+        raylets = Raylets(home, nodes)  # in the main thread: its processes end with the thread that starts them
+        try:
+            began_s = time.monotonic()
+            async with farm_on(raylets, home) as (farm, store_url):
+                up_s = time.monotonic() - began_s
+                async with page_of(farm, store_url, pictures) as picture:
+                    return {"nodes": nodes, "up_s": round(up_s, 1)} | await _kill_one(farm, raylets, picture)
+        finally:
+            raylets.close()
 
 
 async def _kill_one(farm: Farm, raylets: Raylets, picture: Any) -> dict[str, Any]:
@@ -196,6 +214,7 @@ async def _kill_one(farm: Farm, raylets: Raylets, picture: Any) -> dict[str, Any
     processes = raylets.kill(victim)
     killed_s = time.monotonic()
     print(f"  killed {victim[:8]} ({processes} processes), which rendered {lost}; {len(kept)} views were done")
+    await picture("killed")
 
     first: dict[str, float] = {}
     photographed = False

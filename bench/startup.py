@@ -1,6 +1,7 @@
 """Seconds from a command to its first picture: on a fresh home, with a farm up (twice), and by Blender alone.
 
-The command is the one a newcomer types, as a process of its own; its own lines say when each phase was over.
+The command is the one a newcomer types, as a process of its own; its own lines say when each phase was over. Then, on a
+fresh home each, three times: seconds from `farm serve` until `/readyz` says so (alone: ``--only serve``).
 """
 
 import argparse
@@ -8,17 +9,23 @@ import json
 import os
 import re
 import shutil
+import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from blender.protocol import ViewOrder
 from farm.settings import Settings
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "nordlys.png"
+PORT = 8796
 _LINE = re.compile(r"\[\s*([\d.]+) s\] (.*)")
 _PHASES = {"design read": "design read", "store:": "store", "Ray:": "ray", "coordinators:": "coordinators"}
 
@@ -74,23 +81,56 @@ def blender_alone(size_px: int) -> dict[str, float]:
         return {"first picture": round(time.perf_counter() - begin, 1)}
 
 
+def timed_serve() -> float:
+    """Seconds from ``farm serve`` on a fresh home until it is ready."""
+    home = Path(tempfile.mkdtemp(prefix="farm-startup-"))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "farm.cli", "serve", "--port", str(PORT)]
+    begin = time.perf_counter()
+    with (home / "said").open("wb") as said:
+        service = subprocess.Popen(command, env={**environment, "FARM_HOME": str(home)}, stdout=said, stderr=said)
+    try:
+        while True:
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"http://127.0.0.1:{PORT}/readyz", timeout=10).is_success:
+                    return round(time.perf_counter() - begin, 1)
+            if service.poll() is not None:
+                raise SystemExit((home / "said").read_text())
+            time.sleep(0.05)
+    finally:
+        service.send_signal(signal.SIGINT)
+        service.wait(60)
+        farm("down", "--now", home=home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--only", choices=("render", "serve"))
     chosen = parser.parse_args()
+    if chosen.only != "serve":
+        print(json.dumps({"size_px": chosen.size, "seconds": until_pictures(chosen.size)}, indent=1))
+    if chosen.only != "render":
+        took = [timed_serve() for _ in range(3)]
+        print(json.dumps({"farm serve, until ready": {"seconds": took, "median": statistics.median(took)}}))
+
+
+def until_pictures(size_px: int) -> dict[str, Any]:
+    """All of them, on one home."""
     home = Path(tempfile.mkdtemp(prefix="farm-startup-"))
     try:
-        figures: dict[str, Any] = {"fresh home": timed_render(home, chosen.size)}
+        figures: dict[str, Any] = {"fresh home": timed_render(home, size_px)}
         farm("up", home=home)
         try:
-            figures["farm up, first command"] = timed_render(home, chosen.size)
-            figures["farm up, second command"] = timed_render(home, chosen.size)
+            figures["farm up, first command"] = timed_render(home, size_px)
+            figures["farm up, second command"] = timed_render(home, size_px)
         finally:
             farm("down", home=home)
-        figures["python -m blender, one view"] = blender_alone(chosen.size)
+        figures["python -m blender, one view"] = blender_alone(size_px)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print(json.dumps({"size_px": chosen.size, "seconds": figures}, indent=1))
+    return figures
 
 
 if __name__ == "__main__":

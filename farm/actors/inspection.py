@@ -102,6 +102,9 @@ def troubles_of(report: NodeReport, own: NodeReport) -> tuple[str, ...]:
 async def inspect(settings: Settings, store_url: str, nodes: Sequence[Mapping[str, Any]]) -> list[Inspected]:
     """Ask those of the nodes that live, all at once, and compare them with this machine.
 
+    A node that is gone by the time it should have answered is left out: for some seconds after a restart of the head,
+    Ray lists those as alive that were when it fell, the former head among them.
+
     Args:
         nodes: as ``ray.nodes()`` lists them.
     """
@@ -113,7 +116,9 @@ async def inspect(settings: Settings, store_url: str, nodes: Sequence[Mapping[st
     )
     travelling = replace(settings, shop_api_key="")
     task = ray.remote(**options.probe())(look_around)
-    return await asyncio.gather(*(_ask(task, travelling, store_url, node, own) for node in nodes if node["Alive"]))
+    asked = await asyncio.gather(*(_ask(task, travelling, store_url, node, own) for node in nodes if node["Alive"]))
+    here = {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
+    return [one for one in asked if one.report is not None or one.node_id in here]
 
 
 async def _ask(task: Any, settings: Settings, store_url: str, node: Mapping[str, Any], own: NodeReport) -> Inspected:

@@ -61,6 +61,18 @@ async def test_a_real_node_is_asked_by_a_task_of_its_own(cluster: None, settings
     assert unfit.troubles[0].startswith("it does not reach the journal")
 
 
+async def test_a_node_that_is_gone_before_it_answers_is_left_out(
+    cluster: None, settings: Settings, store_url: str
+) -> None:
+    """Ray lists the former head as alive for some seconds after a restart; it must not keep the farm from starting."""
+    import ray
+
+    (here,) = ray.nodes()
+    found = await inspect(settings, store_url, [here, {**here, "NodeID": "ab" * 28}])
+    assert [one.node_id for one in found] == [here["NodeID"]]
+    require_fit(found)
+
+
 def test_a_cluster_with_an_unfit_node_is_refused_by_name() -> None:
     unfit = Inspected(node_id="ab" * 28, host="ip-10-0-0-7", report=None, troubles=("it has no garment crew-tee",))
     with pytest.raises(ClusterUnavailable, match=r"a node is not fit .*ip-10-0-0-7 \(abababab\): it has no garment"):

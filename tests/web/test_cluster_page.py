@@ -52,8 +52,11 @@ def live(store: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def posted(store: EmbeddedStore, job_id: str) -> None:
-    """What two coordinators would tell: one view renders, one node is left alone, one may not be used."""
-    views = [{"job_id": job_id, "name": "back_180deg", "phase": "rendering", "fraction": 0.62, "node": "gpu-a"}]
+    """What two coordinators would tell: two views of a job render, one on a node left alone; one may not be used."""
+    views = [
+        {"job_id": job_id, "name": "back_180deg", "phase": "rendering", "fraction": 0.62, "node": "gpu-a"},
+        {"job_id": job_id, "name": "left_90deg", "phase": "rendering", "fraction": 0.2, "node": "gpu-ab"},
+    ]
 
     async def post() -> None:
         async with redis.asyncio.Redis.from_url(store.url) as client:
@@ -145,7 +148,9 @@ def test_the_cluster_at_one_glance(
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("naturalWidth", 256)
     expect(rendering.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "62")
-    expect(page.locator(".node").filter(has_text="left alone after failures")).to_have_count(1)
+    left_alone = page.locator(".node").filter(has_text="left alone after failures")
+    expect(left_alone).to_have_count(1)
+    expect(left_alone.get_by_role("img")).to_be_visible()
     expect(page.locator(".node").filter(has_text="it runs version 0.0.9")).to_have_count(1)
     expect(page.locator("#hands")).to_contain_text("shard 1")
     trouble = page.get_by_role("row").filter(has_text=broken)

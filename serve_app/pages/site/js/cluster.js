@@ -68,18 +68,22 @@ function view(one) {
   const share = Math.round(one.fraction * 100);
   const name = VIEWS[one.view] ?? one.view.replace("_", " ");
   return make("li", {},
-    one.picture_url ? picture(new URL(one.picture_url).pathname) : make("div", { class: "thumb" }),
+    one.picture_url ? picture(`${one.job_id} ${one.view}`, new URL(one.picture_url).pathname) : make("div", { class: "thumb" }),
     make("div", {}, make("a", { href: `/jobs/${one.job_id}` }, one.product_id ?? one.job_id), make("div", { class: "small quiet" }, `${name}, ${one.phase}`),
       make("div", { class: "bar", role: "progressbar", "aria-label": `${name} of ${one.product_id ?? one.job_id}`, "aria-valuenow": share, "aria-valuemin": 0, "aria-valuemax": 100 },
         make("i", { vars: { width: `${share}%` } }))),
     make("span", { class: "share" }, `${share} %`));
 }
 
-/** The same element for the same picture: made anew every two seconds, it would flicker and be fetched again. */
-function picture(address) {
-  if (!pictures.has(address)) pictures.set(address, make("img", { class: "thumb", src: address, alt: "The last finished view of this job" }));
+/**
+ * The same element for the same picture in the same place: made anew every two seconds, it would flicker and be fetched
+ * again. All views of a job show one picture, and an element can be in one place only.
+ */
+function picture(place, address) {
+  const key = `${place} ${address}`;
+  if (!pictures.has(key)) pictures.set(key, make("img", { class: "thumb", src: address, alt: "The last finished view of this job" }));
   if (pictures.size > 500) pictures.delete(pictures.keys().next().value);
-  return pictures.get(address);
+  return pictures.get(key);
 }
 
 function table(columns, rows, kind = false) {
