@@ -62,6 +62,9 @@ LOWERED = {
 }
 TOLD_S = 12.0
 """Ray passes figures on every ten seconds; a process that is killed before takes them along."""
+TWICE = 2
+"""Prometheus counts what is added to a series it knows: the errors that begin one are seen, and not as an increase."""
+SLOW_PULSES = 30
 
 
 def free_port() -> int:
@@ -158,17 +161,7 @@ async def work(farm: Farm) -> dict[str, str]:
 
 async def faults(farm: Farm, store: EmbeddedStore) -> dict[str, str]:
     """Stop, freeze, kill and block what the farm leans on, one after the other."""
-    # The object store: a file where its folder was, while jobs are under way.
-    objects = farm.settings.home / "objects"
-    aside = objects.with_name("aside")
-    under_way = [await submit(farm, {"engine": "cycles", "product_id": "tee"}) for _ in range(3)]
-    await asyncio.sleep(1)
-    objects.rename(aside)
-    objects.write_text("")
-    await asyncio.sleep(TOLD_S)
-    objects.unlink()
-    aside.rename(objects)
-    blocked = [str(record["status"]) for record in await wait_until_ended(farm, under_way)]
+    blocked = [await _without_storage(farm) for _ in range(TWICE)]
     # A coordinator that is frozen while a job is under way, and one that is killed in the middle.
     frozen = await submit(farm, {"engine": "cycles", "samples": 512, "size": 512})
     coordinator = await _coordinator(farm)
@@ -183,11 +176,42 @@ async def faults(farm: Farm, store: EmbeddedStore) -> dict[str, str]:
     await asyncio.sleep(20)
     os.kill(store.pid, signal.SIGCONT)
     await asyncio.sleep(TOLD_S)
+    stuttered = await _with_slow_store(farm, store.pid)
     return {
-        "storage refuses": ", ".join(blocked),
+        "storage refuses": "; ".join(blocked),
+        "store stutters": stuttered,
         "coordinator frozen": str(records[0]["status"]),
         "coordinator killed": str(records[1]["status"]),
     }
+
+
+async def _without_storage(farm: Farm) -> str:
+    """Put a file where the object store's folder was, while jobs are under way; what became of them."""
+    objects = farm.settings.home / "objects"
+    aside = objects.with_name("aside")
+    under_way = [await submit(farm, {"engine": "cycles", "product_id": "tee"}) for _ in range(3)]
+    await asyncio.sleep(1)
+    objects.rename(aside)
+    objects.write_text("")
+    await asyncio.sleep(TOLD_S)
+    objects.unlink()
+    aside.rename(objects)
+    ended = await wait_until_ended(farm, under_way)
+    await asyncio.sleep(TOLD_S)
+    return ", ".join(str(record["status"]) for record in ended)
+
+
+async def _with_slow_store(farm: Farm, pid: int) -> str:
+    """Have the store answer now and then only, while jobs are under way; what became of them."""
+    under_way = [asyncio.create_task(submit(farm, {"engine": "cycles"})) for _ in range(3)]
+    for _ in range(SLOW_PULSES):
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(0.9)
+        os.kill(pid, signal.SIGCONT)
+        await asyncio.sleep(0.1)
+    ended = await wait_until_ended(farm, await asyncio.gather(*under_way))
+    await asyncio.sleep(TOLD_S)
+    return ", ".join(str(record["status"]) for record in ended)
 
 
 async def _coordinator(farm: Farm) -> int:
@@ -242,9 +266,10 @@ async def measure() -> dict[str, Any]:
         # A shop that is away; its farm finds its pictures at an address that nobody has to reach.
         away = {"shop_url": f"http://127.0.0.1:{free_port()}", "shop_api_key": "sk", "shop_http_hosts": "127.0.0.1"}
         async with bench_farm(**quick, **away, public_url="https://pictures.example", render_slots="1") as (farm, _):
-            job = await submit(farm, {"product_id": "tee"})
-            ended["shop is away"] = str((await wait_until_ended(farm, [job]))[0]["status"])
-            await asyncio.sleep(TOLD_S)
+            for _ in range(TWICE):
+                job = await submit(farm, {"product_id": "tee"})
+                ended["shop is away"] = str((await wait_until_ended(farm, [job]))[0]["status"])
+                await asyncio.sleep(TOLD_S)
         for name in ("FARM_SHOP_URL", "FARM_SHOP_API_KEY", "FARM_PUBLIC_URL"):
             del os.environ[name]
         # GPUs are asked for and there are none.
