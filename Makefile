@@ -35,10 +35,7 @@ test: setup ## all tests, fastest kind first
 	@set -e; for suite in $(SUITES); do \
 		[ -d tests/$$suite ] || continue; \
 		echo "== tests/$$suite"; \
-		$(BIN)/python -m pytest -q tests/$$suite || { \
-			[ $$? -eq 1 ] || exit 2; \
-			echo "== tests/$$suite: what failed, once more in a process of its own; a pass here is a FLAKY test to mend"; \
-			$(BIN)/python -m pytest -q tests/$$suite --last-failed --last-failed-no-failures none -rA; }; \
+		$(BIN)/python -m pytest -q tests/$$suite; \
 	done
 
 check: setup ## ruff, mypy --strict, import contracts, bandit, spelling
