@@ -237,8 +237,10 @@ def test_the_crew_tees_own_maps_tell_its_views_apart(crew_tee: dict[str, ViewMap
 def test_the_crew_tees_front_views_miss_a_print(crew_tee: dict[str, ViewMaps]) -> None:
     for view in VIEWS:
         outcome = verdict(seen({}, maps=crew_tee[view]), PHOTO, maps=crew_tee[view])
-        # From either side, a flank hides all but a sliver of a front that lies flat.
-        assert outcome.ok == (view in ("back_180deg", "left_90deg", "right_270deg")), (view, outcome.measures)
+        # From a side, a flank hides all but a sliver of a front that lies flat: too little to be looked for.
+        looked_for = "print_error" in outcome.measures
+        assert looked_for or not view.startswith("front"), (view, outcome.measures)
+        assert outcome.ok != looked_for, (view, outcome.measures)
 
 
 @pytest.mark.parametrize("background", [None, "#eeeeee"])
