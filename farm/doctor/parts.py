@@ -106,7 +106,7 @@ def check_templates(settings: Settings) -> Check:
     folders = settings.template_folders
     found = [find(folders, folder.name) for folder in every(folders)]
     if not found:
-        hint = "Check FARM_TEMPLATES; the farm comes with templates/crew-tee and templates/long-sleeve-tee."
+        hint = "Check FARM_TEMPLATES; what the farm comes with stands in templates/."
         return Check(name="templates", ok=False, detail=f"there is no garment in {folders[0]}", hint=hint)
     for template in found:
         template.verify()
