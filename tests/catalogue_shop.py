@@ -27,6 +27,7 @@ from farm.render.catalog.choice import fingerprints_for
 from farm.render.catalog.columns import Reading, rows_of
 from farm.render.catalog.coordinator import RunCoordinator
 from farm.render.catalog.kit import Kit
+from farm.render.catalog.outputs import output_key
 from farm.render.catalog.pace import Pace, single_jobs
 from farm.render.catalog.ports import RowsTask
 from farm.render.catalog.report import ReportRow
@@ -96,7 +97,7 @@ class RowPainters:
         views = []
         for view, fingerprints in self.fingerprints(facts).items():
             picture = png((*rgb(request["fabric_color"]), len(view)), request["size"])
-            key = brief.output_key(task.tenant, row["job"], task.token, view + Format(request["format"]).suffix)
+            key = output_key(task.tenant, row["job"], task.token, view + Format(request["format"]).suffix)
             stored = self.store.put(key, picture, content_type="image/png")
             views.append(
                 {

@@ -8,11 +8,10 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from farm.domain import keys
-from farm.domain.artifact import Artifact, Kind
 from farm.domain.event import rfc3339
-from farm.domain.request import Engine, Format, RenderRequest, parse_request
+from farm.domain.request import Engine, RenderRequest, parse_request
 from farm.domain.status import Status
+from farm.render.catalog.outputs import artifacts_of
 from farm.render.estimate import HOUR_S
 
 BRIEF = "brief"
@@ -161,29 +160,15 @@ def _request(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _artifacts(record: Mapping[str, Any], request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    form = Format(request["format"])
-    artifacts = []
-    for view, sha256, size_bytes, width_px, height_px, fingerprint, _ in record.get("v", ()):
-        name = view + form.suffix
-        artifact = Artifact(
-            kind=Kind.STILL,
-            name=name,
-            key=output_key(record["t"], record["id"], record["k"], name),
-            sha256=_long(sha256),
-            size_bytes=size_bytes,
-            content_type=form.content_type,
-            width_px=width_px,
-            height_px=height_px,
-            view=view,
-            fingerprint=_long(fingerprint),
-        )
-        artifacts.append(artifact.to_dict())
-    return artifacts
-
-
-def output_key(tenant: str, job_id: str, token: str, name: str) -> str:
-    """Where a row's output lies: under the attempt that made it, so that a late one overwrites nothing."""
-    return keys.out(tenant, job_id, f"{token}/{name}")
+    views = [
+        {
+            "view": view, "sha256": _long(sha256), "size_bytes": size_bytes, "width_px": width_px,
+            "height_px": height_px, "fingerprint": _long(fingerprint),
+        }
+        for view, sha256, size_bytes, width_px, height_px, fingerprint, _ in record.get("v", ())
+    ]  # fmt: skip
+    made = artifacts_of(record["t"], record["id"], record.get("k", ""), request["format"], views)
+    return [artifact.to_dict() for artifact in made]
 
 
 def _views(

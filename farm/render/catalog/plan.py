@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from farm.errors import FarmError, describe
-from farm.render.catalog.batch import standing_job
 from farm.render.catalog.kit import Kit, Reader, Wanted
 from farm.render.catalog.ports import KnownDesign
 from farm.render.catalog.row import Fault, Row
 from farm.render.catalog.slice import is_relit, normalised_identity
 from farm.render.catalog.slices import slices_of
+from farm.render.catalog.standing import standing_job
 from farm.render.estimate import HOUR_S, core_seconds
 from farm.render.steps.parts import blocking
 

@@ -16,13 +16,14 @@ from farm.domain.request import parse_request
 from farm.domain.status import Status
 from farm.errors import AlreadyExists, FarmError, Fenced, JobEnded, NotFound, describe
 from farm.render.catalog import report
-from farm.render.catalog.batch import batch_definition, batch_id, batch_projection, standing_job
+from farm.render.catalog.batch import batch_definition, batch_id, batch_projection
 from farm.render.catalog.kit import Kit, Reader, Wanted
 from farm.render.catalog.ports import KnownDesign
 from farm.render.catalog.report import ReportRow, Tally
 from farm.render.catalog.row import Fault, Row
 from farm.render.catalog.run import RunOrder, SliceDone
 from farm.render.catalog.slices import read_slice, write_lines
+from farm.render.catalog.standing import standing_job
 from farm.render.prepare import PreparedDesign, prepare
 from farm.render.steps.parts import blocking
 from farm.saga.clock import Clock, SystemClock

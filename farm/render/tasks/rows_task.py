@@ -22,7 +22,7 @@ from farm.picture.decode_server import Pixels
 from farm.picture.footprint import Footprint, inspect
 from farm.picture.notice import Notice
 from farm.picture.texture import PanelTexture
-from farm.render.catalog.brief import output_key
+from farm.render.catalog.outputs import output_key
 from farm.render.catalog.ports import DesignSource, RowsTask
 from farm.render.ports import ObjectStore
 from farm.render.results import Kept, ResultCache

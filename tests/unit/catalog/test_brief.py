@@ -1,5 +1,6 @@
 from farm.domain.status import Status
-from farm.render.catalog.brief import brief, full, output_key
+from farm.render.catalog.brief import brief, full
+from farm.render.catalog.outputs import output_key
 
 HASH = "ab" * 32
 TEMPLATE = {"id": "crew-tee", "version": "1", "hash": "cd" * 32}

@@ -1,0 +1,155 @@
+"""Relighting: the rows' pictures, made piece by piece and noted as they come."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from farm.domain import keys
+from farm.domain.ids import new_token
+from farm.domain.status import Status
+from farm.errors import BadPicture, FarmError, InfrastructureError, SagaError, describe
+from farm.render.catalog.fan import all_of
+from farm.render.catalog.ports import KnownDesign, RowsTask
+from farm.render.catalog.row import Row
+from farm.render.catalog.steps.rows_step import ACCEPT, RELIGHT, RowsStep
+from farm.render.steps.parts import blocking
+from farm.saga.step import StepContext
+
+PIECE_ROWS = 25
+"""Rows of one piece of work: some seconds for a worker, so that little is done again after a crash and a single job
+need not wait long."""
+MOST_PIECES = 6
+
+
+class RelightRows(RowsStep):
+    """Has the rows relit, piece by piece, and journals each piece as it is finished.
+
+    Idempotency: pieces noted as done are not done again; each attempt writes under a token of its own, and only the
+    noted one counts.
+    Compensation: everything under the jobs' prefixes goes, unless they have ended.
+    """
+
+    name = RELIGHT
+
+    async def run(self, ctx: StepContext) -> Mapping[str, Any]:
+        rows = await self._rows(ctx)
+        done = relit(ctx.notes)
+        accepted = ctx.outputs[ACCEPT]
+        left = [place for place in accepted["todo"] if place not in done]
+        if left:
+            await self._write(ctx, rows, dict.fromkeys(left, Status.RENDERING))
+        slots = max(1, await self._kit.workers.row_slots())
+        size = max(1, min(PIECE_ROWS, -(-len(left) // slots)))
+        gate = asyncio.Semaphore(min(slots, MOST_PIECES))
+        pieces = [left[at : at + size] for at in range(0, len(left), size)]
+
+        async def work(piece: Sequence[int]) -> None:
+            async with gate:
+                await self._piece(ctx, rows, piece)
+
+        await all_of(work(piece) for piece in pieces)
+        await ctx.reach("inside")
+        return {"rows": [dict(row) for row in relit(ctx.notes).values()], "retried": retried(ctx.notes)}
+
+    async def compensate(self, ctx: StepContext) -> None:
+        rows = await self._rows(ctx)
+        await ctx.reach("inside")
+        if not await self._has_ended(ctx, rows):
+            for place in ctx.outputs.get(ACCEPT, {}).get("todo", []):
+                prefix = keys.job(ctx.input["tenant"], self._job(ctx, rows[place]))
+                await blocking(self._parts.store.delete_prefix, prefix)
+
+    async def _piece(self, ctx: StepContext, rows: Mapping[int, Row], places: Sequence[int]) -> None:
+        """Until each row of the piece is done or has failed for good.
+
+        A piece that fails as a whole is tried again row by row: the row that killed its worker must not fail others.
+        """
+        attempts = self._parts.settings.view_attempts
+        for attempt in range(1, attempts + 1):
+            await self._kit.pace.stand_aside()
+            try:
+                places = await self._attempt(ctx, rows, places, last=attempt == attempts)
+            except (InfrastructureError, SagaError):
+                raise
+            except FarmError as error:
+                if len(places) > 1:
+                    for place in places:
+                        await self._piece(ctx, rows, [place])
+                    return
+                if attempt == attempts or not error.retryable:
+                    await ctx.note({"rows": [{"i": place, "error": describe(error)} for place in places]})
+                    return
+            if not places:
+                return
+
+    async def _attempt(
+        self, ctx: StepContext, rows: Mapping[int, Row], places: Sequence[int], *, last: bool
+    ) -> Sequence[int]:
+        """One attempt; returns the rows that are worth another."""
+        known = ctx.outputs[ACCEPT]["known"]
+        token = new_token()
+        task = RowsTask(
+            tenant=ctx.input["tenant"],
+            batch_id=ctx.saga_id,
+            name=f"rows-{places[0]:04d}",
+            token=token,
+            rows=tuple(self._order(ctx, rows[place], place, known.get(str(place))) for place in places),
+            deadline_s=self._parts.settings.view_timeout_s,
+            force=bool(ctx.input["force"]),
+        )
+        # Noted first: what an attempt leaves that came to nothing is then cleared before the batch ends.
+        await ctx.note({"attempt": token, "of": list(places)})
+        answers = await self._kit.workers.relight_rows(task)
+        again = [answer["i"] for answer in answers if not last and _may_do_better(answer.get("error"))]
+        settled = [answer for answer in answers if answer["i"] not in again]
+        if settled:
+            await self._remember(ctx.input["tenant"], settled)
+            await ctx.note({"rows": [_kept(answer, token) for answer in settled]})
+        return again
+
+    def _order(self, ctx: StepContext, row: Row, place: int, known: Sequence[Any] | None) -> Mapping[str, Any]:
+        wanted = self._reader.wanted(place, row)
+        return {
+            "i": place,
+            "job": self._job(ctx, row),
+            "design": row.design,
+            "request": wanted.request,
+            "template": wanted.template,
+            "engine": wanted.engine,
+            "known": known,
+        }
+
+    async def _remember(self, tenant: str, answers: Iterable[Mapping[str, Any]]) -> None:
+        found = {
+            answer["identity"]: KnownDesign(
+                sha256=answer["sha256"], width_px=answer["design_px"][0], height_px=answer["design_px"][1]
+            )
+            for answer in answers
+            if answer.get("identity")
+        }
+        await self._kit.book.remember(tenant, found)
+
+
+def _may_do_better(error: Mapping[str, Any] | None) -> bool:
+    """Relighting is arithmetic: a picture that failed its verdict would fail it again."""
+    return error is not None and bool(error.get("retryable")) and error.get("code") != BadPicture.code
+
+
+def _kept(answer: Mapping[str, Any], token: str) -> dict[str, Any]:
+    """What the journal keeps of an answer: what the record will need."""
+    if answer.get("error"):
+        return {"i": answer["i"], "error": answer["error"]}
+    names = ("i", "sha256", "seconds", "renderer", "device", "views", "warnings")
+    return {"token": token, **{name: answer[name] for name in names if name in answer}}
+
+
+def relit(notes: Iterable[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    """What was noted of the rows, by their place."""
+    return {int(row["i"]): row for note in notes for row in note.get("rows", ())}
+
+
+def retried(notes: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Rows that were attempted more than once, by their place."""
+    attempts = Counter(place for note in notes for place in note.get("of", ()))
+    return sorted(place for place, count in attempts.items() if count > 1)
