@@ -94,7 +94,7 @@ def settings(home: Path) -> Settings:
         render_device="cpu",
         render_threads=2,
         render_memory_bytes=500_000_000,
-        lease_s=2.0,
+        lease_s=6.0,
         view_timeout_s=120.0,
     )
 
