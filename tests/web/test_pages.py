@@ -8,10 +8,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from farm.adapters.embedded_store import EmbeddedStore
+from farm.domain.template import find
 from farm.errors import BadPicture
+from farm.render import bakes
+from farm.settings import Settings
 from tests.design_server import design_server
 from tests.web.live_farm import LiveFarm
 from tests.webhook_receiver import receiving
+from tests.workshop import baked
 
 DESIGN = Path(__file__).parents[2] / "examples" / "tidewater-badge.png"
 PATIENCE_MS = 60_000
@@ -30,6 +34,7 @@ def page(browser: Browser, live: LiveFarm) -> Iterator[Page]:
     """A logged-in page; what it writes on its console as an error, or asks of elsewhere, fails the test."""
     live.gate.set()
     live.broken.clear()
+    live.passing.clear()
     context = browser.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=False)
     context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()
@@ -111,6 +116,41 @@ def test_design_to_pictures_by_mouse(page: Page, live: LiveFarm) -> None:
     page.locator("#log summary").click()
     expect(page.locator("#log pre")).to_contain_text("render_design  begins")
     check(page)
+
+
+@pytest.fixture
+def crew_tee_baked(live: LiveFarm) -> Iterator[None]:
+    """The farm's crew tee counts as baked, to those who relight by painting; the wizard's own preview needs more."""
+    template = find(Settings().template_folders, "crew-tee")
+    made = baked(live.objects, template_hash=template.hash, size_px=512)
+    yield
+    live.objects.delete([bakes.index_key(made.template, made.template_hash, made.size_px)])
+
+
+def test_previews_stand_in_for_pictures_until_these_come_one_by_one(
+    page: Page, live: LiveFarm, request: pytest.FixtureRequest
+) -> None:
+    page.set_input_files("#file", DESIGN)
+    page.get_by_label("Size, px").select_option("512")
+    page.wait_for_load_state("networkidle")
+    request.getfixturevalue("crew_tee_baked")
+    live.gate.clear()
+    live.passing.add("front_0deg")
+    page.get_by_role("button", name="Render").click()
+    pictures = page.locator("#gallery img")
+    expect(pictures).to_have_count(6)
+    expect(page.locator("#gallery img[src*='/previews/']")).to_have_count(5)
+    expect(page.locator("#gallery li", has_text="Back").first).to_contain_text("preview")
+    page.get_by_role("button", name="Back: look closer").click()
+    expect(page.get_by_role("dialog", name="Back")).to_be_visible()
+    page.keyboard.press("Escape")
+    for number in range(6):
+        expect(pictures.nth(number)).not_to_have_js_property("naturalWidth", 0)
+    check(page)
+    live.gate.set()
+    expect(page.get_by_role("heading", name="Your pictures")).to_be_visible(timeout=PATIENCE_MS)
+    expect(pictures).to_have_count(6)
+    expect(page.locator("#gallery img[src*='/previews/']")).to_have_count(0)
 
 
 def test_design_to_pictures_by_keyboard_alone(page: Page) -> None:
