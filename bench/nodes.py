@@ -17,7 +17,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -26,10 +25,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from farm.adapters.redis_board import RedisBoard
-from farm.domain.access import EVERYTHING
 from farm.domain.request import parse_request
 from farm.home.folder import Home, Need, Order
 from farm.home.join import join
@@ -125,22 +121,14 @@ async def page_of(farm: Farm, store_url: str, pictures: Path | None) -> AsyncIte
         return
     from playwright.async_api import async_playwright
 
-    from serve_app.api import build_api
-    from serve_app.services import open_services
+    from bench.served import served
 
     pictures.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240
-    _, token = await farm.keys.create(tenant="default", scopes=EVERYTHING, name="bench")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    app = build_api(farm.settings, lambda: open_services(farm.settings, store_url=store_url))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="on"))
-    serving = asyncio.create_task(server.serve())
-    async with async_playwright() as playwright:
+    async with served(farm, store_url) as (address, token), async_playwright() as playwright:
         program = os.environ.get("FARM_TEST_BROWSER") or shutil.which("chromium")
         browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=120_000)
         page = await browser.new_page(viewport={"width": 1440, "height": 1000})
-        await page.goto(f"http://127.0.0.1:{port}/login?next=/cluster")
+        await page.goto(f"{address}/login?next=/cluster")
         await page.get_by_label("API key").fill(token)
         await page.get_by_role("button", name="Log in").click()
         await page.wait_for_url("**/cluster")  # the login page leads there
@@ -151,8 +139,6 @@ async def page_of(farm: Farm, store_url: str, pictures: Path | None) -> AsyncIte
 
         yield take
         await browser.close()
-    server.should_exit = True
-    await serving
 
 
 @contextmanager

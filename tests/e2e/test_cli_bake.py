@@ -1,6 +1,7 @@
 """``farm template bake`` and ``farm preview`` for real: Ray, Blender, the host's door, and no host at all."""
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -8,6 +9,31 @@ from PIL import Image
 from tests.e2e.terminal import DESIGN, Terminal
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
+
+
+ONE_VIEW = ("--size", "64", "--views", "front_0deg", "--json")
+
+
+def relit_retried_forced(terminal: Terminal) -> None:
+    """A job by the bake is made once: the same again and its retry take what is kept, force renders."""
+
+    def made(*command: str | Path) -> tuple[str, str, bool, str]:
+        answer = terminal.farm(*command)
+        assert answer.returncode == 0, answer.stderr
+        record = json.loads(answer.stdout)
+        [view], [picture] = record["views"], [one for one in record["artifacts"] if one["kind"] == "still"]
+        return record["id"], view["engine"], view["cached"], picture["sha256"]
+
+    relight = ("render", DESIGN, "--engine", "relight", *ONE_VIEW)
+    first, engine, cached, sha256 = made(*relight)
+    assert (engine, cached) == ("relight", False)
+    assert made(*relight)[1:] == ("relight", True, sha256)
+    assert made("jobs", "retry", first, "--json")[1:] == ("relight", True, sha256)
+    assert made("jobs", "retry", first, "--force", "--json")[1:] == ("relight", False, sha256)
+    assert made(*relight, "--force")[1:] == ("relight", False, sha256)
+    dry = json.loads(terminal.farm("render", DESIGN, "--engine", "auto", *ONE_VIEW, "--dry-run").stdout)
+    assert dry["engine"]["chosen"] in ("relight", "cycles")
+    assert dry["engine"]["asked"] == "auto"
 
 
 def test_a_baked_template_is_previewed_with_and_without_a_farm(terminal: Terminal) -> None:
@@ -29,6 +55,7 @@ def test_a_baked_template_is_previewed_with_and_without_a_farm(terminal: Termina
     folder = terminal.home.parent
     answer = terminal.farm("preview", DESIGN, "-o", folder / "up.png", "--json")
     assert (answer.returncode, json.loads(answer.stdout)["farm"]) == (0, True), answer.stderr
+    relit_retried_forced(terminal)
     audit = terminal.farm("audit", "--json")
     assert (audit.returncode, json.loads(audit.stdout)["counted"]["bakes"]) == (0, 3)
     assert terminal.farm("down").returncode == 0
