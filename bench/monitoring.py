@@ -130,10 +130,11 @@ def moved(address: str, name: str, kind: Kind) -> bool:
     return any(float(one["value"][1]) > 0 for one in query(address, f"max_over_time({series}[30m])"))
 
 
-async def submit(farm: Farm, wanted: dict[str, Any], drills: str = "") -> str:
+async def submit(farm: Farm, wanted: dict[str, Any], drills: str = "", *, force: bool = False) -> str:
+    """Submit a job; its id. With ``force`` it takes nothing that is kept from before."""
     request = parse_request({**SMALL, **wanted})
     prepared = await asyncio.to_thread(prepare, farm.settings, request, [EXAMPLE.read_bytes()])
-    return str((await farm.service.submit(prepared, failpoints=drills))["id"])
+    return str((await farm.service.submit(prepared, failpoints=drills, force=force))["id"])
 
 
 async def work(farm: Farm) -> dict[str, str]:
@@ -189,8 +190,10 @@ async def _without_storage(farm: Farm) -> str:
     """Put a file where the object store's folder was, while jobs are under way; what became of them."""
     objects = farm.settings.home / "objects"
     aside = objects.with_name("aside")
-    under_way = [await submit(farm, {"engine": "cycles", "product_id": "tee"}) for _ in range(3)]
-    await asyncio.sleep(1)
+    request = parse_request({**SMALL, "engine": "cycles", "product_id": "tee"})
+    prepared = await asyncio.to_thread(prepare, farm.settings, request, [EXAMPLE.read_bytes()])
+    accepted = await asyncio.gather(*(farm.service.submit(prepared, force=True) for _ in range(8)))
+    under_way = [str(record["id"]) for record in accepted]
     objects.rename(aside)
     objects.write_text("")
     await asyncio.sleep(TOLD_S)
@@ -203,12 +206,12 @@ async def _without_storage(farm: Farm) -> str:
 
 async def _with_slow_store(farm: Farm, pid: int) -> str:
     """Have the store answer now and then only, while jobs are under way; what became of them."""
-    under_way = [asyncio.create_task(submit(farm, {"engine": "cycles"})) for _ in range(3)]
+    under_way = [asyncio.create_task(submit(farm, {"engine": "cycles"}, force=True)) for _ in range(4)]
     for _ in range(SLOW_PULSES):
         os.kill(pid, signal.SIGSTOP)
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(0.95)
         os.kill(pid, signal.SIGCONT)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.03)  # a few answers get through: were it longer, most would be quick ones
     ended = await wait_until_ended(farm, await asyncio.gather(*under_way))
     await asyncio.sleep(TOLD_S)
     return ", ".join(str(record["status"]) for record in ended)

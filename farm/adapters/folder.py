@@ -11,6 +11,10 @@ from typing import BinaryIO, Self
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+class RootGone(OSError):
+    """Where the root folder was, there is something else: a lost mount, a file, a link. No key is to blame."""
+
+
 class Folder:
     """A directory held by its descriptor, so that nobody can swap a link into the path between check and use.
 
@@ -23,9 +27,12 @@ class Folder:
     @classmethod
     def open(cls, root: Path, parts: Sequence[str], *, create: bool = False) -> Self:
         """The folder ``parts`` below ``root``; with ``create``, made durably where it is missing."""
-        if create:
-            root.mkdir(parents=True, exist_ok=True)
-        folder = cls(os.open(root, _FOLDER))
+        try:
+            if create:
+                root.mkdir(parents=True, exist_ok=True)
+            folder = cls(os.open(root, _FOLDER))
+        except (NotADirectoryError, FileExistsError) as error:
+            raise RootGone(f"{root} is no folder") from error
         try:
             for part in parts:
                 below = folder._below(part, create=create)

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from farm.adapters.file_store import FileStore
-from farm.errors import InvalidRequest, ObjectMissing, StorageForbidden
+from farm.errors import InvalidRequest, ObjectMissing, StorageForbidden, StorageUnavailable
 from farm.render.ports import ObjectInfo
 
 PNG = "image/png"
@@ -128,6 +129,7 @@ def test_a_forbidden_place_is_a_clear_refusal() -> None:
 
 _FILL = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from farm.adapters.file_store import FileStore
 from farm.errors import DiskFull
@@ -155,6 +157,34 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[3],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("instead", ["file", "link"])
+def test_a_root_that_is_no_folder_any_more_is_a_store_that_does_not_answer(files: FileStore, instead: str) -> None:
+    """As after a lost mount: no key is to blame, and it may come back."""
+    files.put("a/b.png", b"one", content_type=PNG)
+    aside = files.root.with_name("aside")
+    files.root.rename(aside)
+    if instead == "file":
+        files.root.write_bytes(b"")
+    else:
+        files.root.symlink_to(aside)
+    asked: list[Callable[[], object]] = [
+        lambda: files.get("a/b.png"),
+        lambda: files.put("a/c.png", b"two", content_type=PNG),
+        lambda: files.head("a/b.png"),
+        lambda: files.copy("a/b.png", "a/c.png"),
+        lambda: files.delete(["a/b.png"]),
+        lambda: list(files.list("a/")),
+    ]
+    for ask in asked:
+        with pytest.raises(StorageUnavailable, match="is no folder") as caught:
+            ask()
+        assert caught.value.retryable
+    files.root.unlink()
+    aside.rename(files.root)
+    assert files.get("a/b.png") == b"one"
+    assert [info.key for info in files.list("")] == ["a/b.png"]
 
 
 def test_a_store_travels_to_another_process(files: FileStore) -> None:
