@@ -58,9 +58,11 @@ async def work(farm: Farm, home: Path) -> dict[str, str]:
     await wait_until_ended(farm, [stopped])
 
     designs = home / "designs"
-    names = [*write_designs(designs, ROWS - 2, longest_px=900), "missing.png", "gone.png"]
+    names = [*write_designs(designs, ROWS - 1, longest_px=900), "broken.png"]
+    (designs / "broken.png").write_bytes(b"no picture")
     reading = Reading(base=designs.as_uri() + "/", defaults={"engine": "relight", "size": 512, "format": "webp"})
-    colours = ("white", "navy", "black", "heather-grey", "red", "forest")
+    colours = ["white", "navy", "black", "heather-grey", "red", "forest"] * (ROWS // 6)
+    colours[1] = "ultraviolet"  # there is no such fabric
     items = [
         item
         for number, name in enumerate(names, 1)
@@ -69,7 +71,7 @@ async def work(farm: Farm, home: Path) -> dict[str, str]:
             {
                 "design": name,
                 "product_id": f"summer-{number:03d}",
-                "fabric_color": colours[number % len(colours)],
+                "fabric_color": colours[number - 1],
                 "views": "front_0deg",
             },
             reading,
@@ -95,10 +97,11 @@ async def portrait(page: Page, name: str, full: bool) -> bytes:
     if name == "wizard":
         await page.set_input_files("#file", EXAMPLES / "nordlys.png")
         await page.locator("#fabrics label[title=navy] input").check()
+        await page.locator("#worn").wait_for()  # the relit preview
     if name == "pictures":
         await page.get_by_role("button", name="Turn it yourself").click()
         await page.wait_for_timeout(8000)  # the model is read and drawn, in software where there is no GPU
-        await page.evaluate("scrollTo(0, 0)")
+    await page.evaluate("scrollTo(0, 0)")
     await page.wait_for_timeout(3000)
     return await page.screenshot(full_page=full)
 

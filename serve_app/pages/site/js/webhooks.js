@@ -71,7 +71,7 @@ function row(hook) {
       make("div", { class: "small quiet mono" }, hook.id)),
     make("td", {}, tag(hook.status), hook.disabled_reason && make("div", { class: "small quiet" }, hook.disabled_reason)),
     make("td", { class: "small quiet" }, hook.last_delivered_at ? ago(hook.last_delivered_at) : "never"),
-    make("td", {}, make("div", { class: "go" },
+    make("td", { class: "acting" }, make("div", { class: "acts" },
       act("Test", hook, test), act("Log", hook, open), act("New secret", hook, rotate),
       hook.status === "disabled" && act("Enable", hook, enable), act("Remove", hook, remove))));
 }
