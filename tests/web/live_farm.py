@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -53,6 +54,10 @@ class LiveFarm:
     def __enter__(self) -> Self:
         self._thread.start()
         assert self._up.wait(60), "the farm did not come up"
+        until_s = time.monotonic() + 60
+        while not self._server.started:  # it listens a moment after the farm behind it is there
+            assert time.monotonic() < until_s, "the server does not listen"
+            time.sleep(0.01)
         return self
 
     def __exit__(self, *exception: object) -> None:

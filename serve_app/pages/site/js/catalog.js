@@ -66,6 +66,8 @@ for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop
 drop.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
 $("#url").addEventListener("input", () => changed());
 $("form").addEventListener("change", () => changed());
+changed(); // an address that was typed before this was listened for, or kept by the browser over a reload
+take($("#file").files[0]); // and so a file
 
 function take(file) {
   if (!file) return;
