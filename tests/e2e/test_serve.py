@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.terminal import Terminal
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120
@@ -31,26 +31,22 @@ class Service:
     terminal: Terminal
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def service(terminal: Terminal) -> Iterator[Service]:
     port = free_port()
     process = terminal.start("serve", "--port", str(port))
-    url = f"http://localhost:{port}"
-    deadline_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline_s and process.poll() is None and not _ready(url):
-        time.sleep(0.3)
-    assert process.poll() is None, process.communicate()
-    yield Service(url=url, key=(terminal.home / "api-key").read_text().strip(), process=process, terminal=terminal)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE_S)
+    try:
+        url = f"http://localhost:{port}"
+        deadline_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline_s and process.poll() is None and not _ready(url):
+            time.sleep(0.3)
+        assert process.poll() is None, "it ended: see what it said below"
+        yield Service(url=url, key=(terminal.home / "api-key").read_text().strip(), process=process, terminal=terminal)
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        print(err)
     assert process.returncode == 0, err
-    print(err)
     assert out.startswith("farm_"), "the first key is printed once"
 
 

@@ -1,7 +1,6 @@
 """A served farm in a thread: the real application, store and sagas on loopback, workers that paint."""
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -21,6 +20,7 @@ from serve_app.api import build_api
 from serve_app.services import Services
 from tests.catalogue_shop import open_catalogue
 from tests.crash.places import Place
+from tests.ports import free_port
 from tests.served import services_of
 
 
@@ -44,9 +44,7 @@ class LiveFarm:
         self.gate.set()
         self.passing: set[str] = set()
         self.broken: dict[str, Exception] = {}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.key = ""
         self.objects = FileStore(home / "objects")

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from tests.contract.medusa.child import child
-from tests.contract.servers.process import free_port
+from tests.ports import free_port
 
 _NAME = "shop"
 """Of the database and of its owner."""

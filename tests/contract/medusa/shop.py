@@ -19,7 +19,8 @@ from typing import Any
 
 from tests.contract.medusa.child import child
 from tests.contract.medusa.postgres import postgres, programs
-from tests.contract.servers.process import ServerDidNotStart, free_port
+from tests.contract.servers.process import ServerDidNotStart
+from tests.ports import free_port
 
 VERSION = "2.21.2"
 SERVER = Path(__file__).parent / "server"

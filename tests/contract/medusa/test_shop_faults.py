@@ -24,7 +24,7 @@ from farm.saga.retry import RetryPolicy
 from farm.settings import Settings
 from tests.contract.catalog.wanted import wanted
 from tests.contract.medusa.loopback import Loopback, Say, always, answer, loopback
-from tests.contract.servers.process import free_port
+from tests.ports import free_port
 
 KEY = "sk_only_for_tests_7f3a"
 LIMITS = Limits(connect_s=0.5, call_s=0.6, answer_max_bytes=100_000)

@@ -15,13 +15,6 @@ class ServerDidNotStart(RuntimeError):
     """Says what the server printed, so that the failure explains itself."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def accepts(port: int) -> bool:
     """Whether somebody listens on this loopback port."""
     with socket.socket() as probe:

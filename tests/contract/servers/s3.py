@@ -11,7 +11,8 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from tests.contract.servers.process import ServerDidNotStart, accepts, free_port, running
+from tests.contract.servers.process import ServerDidNotStart, accepts, running
+from tests.ports import free_port
 
 ACCESS_KEY, SECRET_KEY, BUCKET = "farm-test", "farm-test-secret", "tees"
 

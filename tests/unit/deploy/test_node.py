@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from typing import Any
 
 import pytest
 import redis
+
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[3]
 WRITES_DOWN = """#!{python}
@@ -71,7 +72,7 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture
 def gcs_redis(machine: Machine) -> Iterator[Machine]:
     """Ends the Redis that the head starts."""
-    port = _free_port()
+    port = free_port()
     node = machine.repository / "deploy" / "node.sh"
     node.write_text(node.read_text().replace("GCS_REDIS=6390", f"GCS_REDIS={port}"))
     yield machine
@@ -180,9 +181,3 @@ def test_set_up_installs_missing_libraries_through_sudo(machine: Machine, tmp_pa
         "env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libegl1 libgl1",
         "set-up",
     ]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
