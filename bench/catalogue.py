@@ -15,9 +15,6 @@ import hashlib
 import json
 import os
 import resource
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -28,7 +25,7 @@ from random import Random
 from typing import Any
 
 from bench.designs import design, write_designs
-from bench.farms import bench_farm
+from bench.farms import bench_farm, provide_bake
 from bench.processes import Sampler
 from farm.adapters.design_source import Designs
 from farm.adapters.manifest_file import open_manifest
@@ -139,7 +136,8 @@ async def measure(chosen: argparse.Namespace, work: Path) -> dict[str, Any]:
     write_manifest(manifest, chosen.rows, names, **fields)
     async with bench_farm(cache_days=chosen.cache_days) as (farm, _):
         home = farm.settings.home
-        provide_bake(home, chosen)
+        if chosen.engine != "cycles":
+            provide_bake(home, chosen.bakes, chosen.size)
         await warm_up(farm, names[:2], designs, fields, work)
         runs = [await run_once(farm, "first", manifest, designs, work / "first.parquet", home)]
         if not chosen.first_only:
@@ -183,17 +181,6 @@ async def warm_up(farm: Farm, names: list[str], designs: Path, fields: dict[str,
         run = await farm.catalogues.get(run["id"])
 
 
-def provide_bake(home: Path, chosen: argparse.Namespace) -> None:
-    """The bake, copied from another farm's objects or made."""
-    if chosen.engine == "cycles":
-        return
-    if chosen.bakes:
-        shutil.copytree(chosen.bakes, home / "objects" / "bakes", dirs_exist_ok=True)
-        return
-    command = [sys.executable, "-m", "farm.cli", "template", "bake", "--size", str(chosen.size), "--no-measure"]
-    subprocess.run(command, check=True, env={**os.environ, "FARM_HOME": str(home)})
-
-
 async def plan(chosen: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Planning alone: seconds and memory, over a manifest of so many rows and a handful of designs."""
     designs, manifest = work / "designs", work / "catalogue.csv"
@@ -227,7 +214,7 @@ def main() -> None:
     parser.add_argument("--views", default="front_0deg", help="with |, or all")
     parser.add_argument("--format", default="jpeg")
     parser.add_argument("--engine", default="relight")
-    parser.add_argument("--bakes", help="bakes of another farm (its objects/bakes), to save baking")
+    parser.add_argument("--bakes", type=Path, help="bakes of another farm (its objects/bakes), to save baking")
     parser.add_argument("--cache-days", default="0", help="keep pictures for equal work: what does that cost a row?")
     parser.add_argument("--first-only", action="store_true")
     parser.add_argument("--audit", action="store_true")

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,6 +35,15 @@ async def bench_farm(**settings: str) -> AsyncIterator[tuple[Farm, HostState]]:
             Home(home).order(host, Order.NOW)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def provide_bake(home: Path, bakes: Path | None, size_px: int) -> None:
+    """A bake of the crew tee in that farm: copied from another farm's ``objects/bakes``, or made."""
+    if bakes:
+        shutil.copytree(bakes, home / "objects" / "bakes", dirs_exist_ok=True)
+        return
+    command = [sys.executable, "-m", "farm.cli", "template", "bake", "--size", str(size_px), "--no-measure"]
+    subprocess.run(command, check=True, env={**os.environ, "FARM_HOME": str(home)})
 
 
 async def wait_until_ended(farm: Farm, job_ids: list[str]) -> list[dict[str, object]]:

@@ -13,7 +13,6 @@ import asyncio
 import io
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
 from bench.designs import write_designs
-from bench.farms import bench_farm, wait_until_ended
+from bench.farms import bench_farm, provide_bake, wait_until_ended
 from bench.served import served
 from farm.domain.request import parse_request
 from farm.render.catalog.columns import Reading, rows_of
@@ -132,20 +131,11 @@ async def everything(browser: Browser, address: str, key: str, pages: dict[str, 
             print(f"  {scheme}, {width_px} px: {len(shown)} pages", file=sys.stderr)
 
 
-def provide_bake(home: Path, bakes: Path | None) -> None:
-    """The bake, copied from another farm's objects or made."""
-    if bakes:
-        shutil.copytree(bakes, home / "objects" / "bakes", dirs_exist_ok=True)
-        return
-    command = [sys.executable, "-m", "farm.cli", "template", "bake", "--size", "768", "--no-measure"]
-    subprocess.run(command, check=True, env={**os.environ, "FARM_HOME": str(home)})
-
-
 async def run(bakes: Path | None, out: Path) -> None:
     """The farm, its work, its portraits."""
     out.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240
     async with bench_farm(price_cpu_hour="0.04", webhook_http_hosts="127.0.0.1") as (farm, host):
-        await asyncio.to_thread(provide_bake, farm.settings.home, bakes)
+        await asyncio.to_thread(provide_bake, farm.settings.home, bakes, 768)
         pages = await work(farm, farm.settings.home)
         async with served(farm, host.store_url) as (address, key), async_playwright() as playwright:
             program = os.environ.get("FARM_TEST_BROWSER") or shutil.which("chromium")

@@ -23,6 +23,8 @@ async def served(farm: Farm, store_url: str) -> AsyncIterator[tuple[str, str]]:
     app = build_api(farm.settings, lambda: open_services(farm.settings, store_url=store_url))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="on"))
     serving = asyncio.create_task(server.serve())
-    yield f"http://127.0.0.1:{port}", token
-    server.should_exit = True
-    await serving
+    try:
+        yield f"http://127.0.0.1:{port}", token
+    finally:
+        server.should_exit = True
+        await serving

@@ -1,6 +1,5 @@
 """Step 4: every view is rendered, judged and stored under its attempt's prefix."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
@@ -12,6 +11,7 @@ from farm.domain.ids import new_token
 from farm.domain.request import Engine, Mode
 from farm.errors import FarmError, ViewExhausted, describe
 from farm.render import making
+from farm.render.fan import all_of
 from farm.render.ports import FilmTask, ModelTask, TextureRef, ViewDone
 from farm.render.steps.compose_design import COMPOSED
 from farm.render.steps.losses import Losses
@@ -94,7 +94,7 @@ class RenderDesign:
         left = [shot for shot in stills(views) if shot.view not in done]
         traced = [shot.view for shot in left if camera.engine(shot) == Engine.CYCLES]
         async with previewing(self._parts, ctx, camera, traced, done):
-            await _all(one(shot) for shot in left)
+            await all_of(one(shot) for shot in left)
         return [done[view] for view in views]
 
     async def _model(self, ctx: StepContext, losses: Losses) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class RenderDesign:
 
         for shot, result in (await camera.kept([one for one in frames(count) if one.frame not in done])).items():
             await finished(shot, result)
-        await _all(one(shot) for shot in frames(count) if shot.frame not in done)
+        await all_of(one(shot) for shot in frames(count) if shot.frame not in done)
         film = await self._parts.workers.encode(
             FilmTask(
                 tenant=ctx.input["tenant"],
@@ -210,16 +210,6 @@ def _final(error: FarmError, name: str, attempts: int) -> FarmError:
     if not error.retryable:
         return error
     return ViewExhausted(view=name, attempts=attempts, reason=error.message, cause=error.to_dict())
-
-
-async def _all(works: Any) -> None:
-    """Run all; the first failure cancels the others and waits until they have really stopped."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for work in works:
-                group.create_task(work)
-    except* FarmError as failures:
-        raise failures.exceptions[0] from None
 
 
 def _delete_all_but(store: Any, prefix: str, kept: str) -> None:

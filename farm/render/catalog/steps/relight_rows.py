@@ -9,10 +9,10 @@ from farm.domain import keys
 from farm.domain.ids import new_token
 from farm.domain.status import Status
 from farm.errors import BadPicture, FarmError, InfrastructureError, SagaError, describe
-from farm.render.catalog.fan import all_of
 from farm.render.catalog.ports import KnownDesign, RowsTask
 from farm.render.catalog.row import Row
 from farm.render.catalog.steps.rows_step import ACCEPT, RELIGHT, RowsStep
+from farm.render.fan import all_of
 from farm.render.steps.parts import blocking
 from farm.saga.step import StepContext
 
