@@ -15,6 +15,17 @@ SUITES := unit property contract api ray blender crash web e2e
 FIGURES := compose no_render_jobs queue startup render_jobs
 INSPECTIONS := verdict geometry determinism memory
 
+# $(call each,names,command): the command for every $$one of the names, whatever became of those before it; then the red ones
+# are named, and make fails. What was interrupted stays so.
+define each
+red=; trap 'exit 130' INT; \
+for one in $(1); do \
+	echo "== $$one"; \
+	$(2) || red="$$red $$one"; \
+done; \
+if [ -n "$$red" ]; then echo "red:$$red" >&2; exit 1; fi
+endef
+
 .PHONY: help setup demo test check fmt bench fuzz soak inspect gallery lock clean
 
 help: ## this list
@@ -32,11 +43,7 @@ demo: setup ## a design in, six pictures on a product out
 	@echo "The six pictures and their contact sheet:" && ls $(OUT)/*.png
 
 test: setup ## all tests, fastest kind first
-	@set -e; for suite in $(SUITES); do \
-		[ -d tests/$$suite ] || continue; \
-		echo "== tests/$$suite"; \
-		$(BIN)/python -m pytest -q tests/$$suite; \
-	done
+	@$(call each,$(wildcard $(addprefix tests/,$(SUITES))),$(BIN)/python -m pytest -q $$one)
 
 check: setup ## ruff, mypy --strict, import contracts, bandit, spelling
 	$(BIN)/ruff check .
@@ -51,10 +58,10 @@ fmt: setup ## format and mend what ruff can mend
 	$(BIN)/ruff format .
 
 bench: setup ## the figures in README.md, measured again
-	@set -e; for figure in $(FIGURES); do echo "== bench/$$figure.py"; $(BIN)/python -m bench.$$figure; done
+	@$(call each,$(FIGURES:%=bench.%),$(BIN)/python -m $$one)
 
 inspect: setup ## are the pictures right? verdict, geometry, determinism, memory, on real renders
-	@set -e; for figure in $(INSPECTIONS); do echo "== bench/$$figure.py"; $(BIN)/python -m bench.$$figure; done
+	@$(call each,$(INSPECTIONS:%=bench.%),$(BIN)/python -m $$one)
 
 gallery: setup ## docs/gallery/ anew: what a shop would see, from all sides and near
 	$(BIN)/python -m bench.gallery

@@ -1,9 +1,10 @@
-"""A receiver of webhooks on loopback: keeps what came, answers what the test says."""
+"""A receiver of webhooks on loopback: keeps what came whole, answers what the test says."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -47,10 +48,27 @@ class Receiver:
 
 
 class Server(ThreadingHTTPServer):
-    """Says nothing of senders that were killed."""
+    """Says nothing of senders that were killed, and leaves no connection open behind it."""
 
     daemon_threads = True
-    block_on_close = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        for connection in tuple(self._open):
+            with suppress(OSError):  # its sender has left
+                connection.shutdown(socket.SHUT_RDWR)
+        super().server_close()
 
     def handle_error(self, *_: Any) -> None:
         pass
@@ -64,7 +82,11 @@ def receiving() -> Iterator[Receiver]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            size_bytes = int(self.headers["Content-Length"])
+            body = self.rfile.read(size_bytes)
+            if len(body) < size_bytes:  # its sender was killed in the middle of it
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.received.append(Received(self.path, headers, body))
             status = receiver.answers.pop(0) if receiver.answers else 204

@@ -12,7 +12,9 @@ from farm.notify.postman import Postman
 from farm.saga.clock import SystemClock
 from tests.webhook_receiver import HOST
 
-HOLD_S = 1.0
+ATTEMPT_S = 4.0
+HOLD_S = 5.0
+"""Longer than an attempt may take, else a slow machine sends twice what was never lost."""
 
 
 async def main(url: str, namespace: str) -> None:
@@ -20,7 +22,8 @@ async def main(url: str, namespace: str) -> None:
     sagas = open_linked(link)
     book = RedisEndpoints(link, sagas.events, keep_s=3600.0)
     outbox = RedisOutbox(link, keep_s=3600.0, most=1000)
-    postman = Postman(book=book, outbox=outbox, post=WebPost(frozenset({HOST})), clock=SystemClock(), hold_s=HOLD_S)
+    post = WebPost(frozenset({HOST}), timeout_s=ATTEMPT_S)
+    postman = Postman(book=book, outbox=outbox, post=post, clock=SystemClock(), hold_s=HOLD_S)
     collector = Collector(
         events=sagas.events,
         records=sagas.records,

@@ -64,13 +64,15 @@ async def place(kind: str, request: Any, *, most: int = MOST) -> AsyncIterator[P
     server: EmbeddedStore = request.getfixturevalue("server")
     link = RedisLink(server.url, namespace=f"hooks{next(_namespaces)}")
     sagas = open_linked(link)
-    yield Place(
-        sagas=sagas,
-        book=RedisEndpoints(link, sagas.events, keep_s=KEEP_S),
-        outbox=RedisOutbox(link, keep_s=KEEP_S, most=most),
-        clock=SystemClock(),
-        pass_time=asyncio.sleep,
-        url=server.url,
-        namespace=link.namespace,
-    )
-    await sagas.close()
+    try:
+        yield Place(
+            sagas=sagas,
+            book=RedisEndpoints(link, sagas.events, keep_s=KEEP_S),
+            outbox=RedisOutbox(link, keep_s=KEEP_S, most=most),
+            clock=SystemClock(),
+            pass_time=asyncio.sleep,
+            url=server.url,
+            namespace=link.namespace,
+        )
+    finally:
+        await sagas.close()
