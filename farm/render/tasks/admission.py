@@ -56,7 +56,7 @@ class Admission:
         self._admit()
         try:
             await waiter.admitted
-        except asyncio.CancelledError:
+        except BaseException:
             self._give_up(waiter)
             raise
         try:
@@ -71,13 +71,15 @@ class Admission:
             # Of those equally urgent, the tenant with the least inside; of one tenant's, the first that came.
             waiter = min(queue, key=lambda one: (self._inside[one.tenant], one.number))
             self._remove(waiter)
+            if waiter.admitted.done():
+                continue  # It was cancelled in this very turn and does not know yet: the place is the next one's.
             self._inside[waiter.tenant] += 1
             waiter.admitted.set_result(None)
 
     def _give_up(self, waiter: _Waiter) -> None:
         if waiter.admitted.done() and not waiter.admitted.cancelled():
             self._leave(waiter.tenant)  # it was let in at the very moment it gave up
-        else:
+        elif waiter in self._waiting.get(waiter.priority, ()):
             self._remove(waiter)
 
     def _leave(self, tenant: str) -> None:

@@ -92,3 +92,17 @@ async def test_a_larger_door_lets_more_in_and_a_smaller_one_throws_nobody_out() 
     assert crowd.came_in == ["a", "b", "c"]
     await crowd.leave("c")
     assert crowd.came_in == ["a", "b", "c", "d"]
+
+
+async def test_a_place_that_falls_free_as_the_next_gives_up_goes_to_the_one_behind() -> None:
+    crowd = Crowd(1)
+    for name in ("a", "b", "c"):
+        await crowd.arrive(name)
+    crowd._leave["a"].set()
+    crowd._tasks["b"].cancel()  # a leaves and b is cancelled in the same turn: b does not know yet
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert crowd._tasks["a"].exception() is None
+    assert crowd.came_in == ["a", "c"]
+    await crowd.leave("c")
+    assert (crowd.door.inside, crowd.door.waiting) == (0, 0)
