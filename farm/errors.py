@@ -72,6 +72,13 @@ class InvalidRequest(FarmError):
     hint = "Correct the named field and send the request again."
 
 
+class HostNotServed(InvalidRequest):
+    """This service does not answer to the host name {host!r}."""
+
+    code = "host_not_served"
+    hint = "Ask under a name that stands in FARM_HTTP_HOSTS, or have the operator add this one."
+
+
 class BackupBroken(InvalidRequest):
     """The backup {path} cannot be used: {reason}."""
 

@@ -11,9 +11,11 @@ import farm
 from farm.domain.request import RenderRequest
 from farm.settings import Settings
 from serve_app import login, pages, problems
+from serve_app.hosts import Hosts
 from serve_app.intake import JobBody
 from serve_app.manifest import RunBody
-from serve_app.manners import LOOPBACK, Manners
+from serve_app.manners import Manners
+from serve_app.reading import Reading
 from serve_app.routes import catalog_runs, cluster, health, jobs, outputs, preview, shelf, uploads, webhooks
 from serve_app.services import Services
 
@@ -63,8 +65,8 @@ def build_api(settings: Settings, opening: Opening) -> FastAPI:
     app.include_router(login.router)
     app.include_router(pages.router)
     app.router.routes.extend(pages.static_mounts())
-    hosts = [host.strip() for host in settings.http_hosts.split(",") if host.strip()] or list(LOOPBACK)
-    app.add_middleware(Manners, hosts=hosts, body_max_bytes=settings.body_max_bytes)
+    app.add_middleware(Reading)
+    app.add_middleware(Manners, hosts=Hosts.of(settings.http_hosts), body_max_bytes=settings.body_max_bytes)
     _describe(app)
     return app
 

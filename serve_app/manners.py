@@ -1,11 +1,11 @@
 """What every answer has, and which hosts are answered at all: one thin layer around the application."""
 
-from collections.abc import Iterable
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from farm.errors import BodyTooLarge, InvalidRequest
+from farm.errors import BodyTooLarge, HostNotServed
+from serve_app.conditions import stated_bytes
+from serve_app.hosts import Hosts
 from serve_app.problems import problem_of
 
 SECURITY = {
@@ -25,19 +25,14 @@ SECURITY = {
         "frame-ancestors 'none'"
     ),
 }
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Manners:
-    """Security headers and rate-limit headers on every answer; what is not for us, or too much, is refused.
+    """Security headers and rate-limit headers on every answer; what is not for us, or too much, is refused."""
 
-    A page of another site that has its own name resolve to this machine (DNS rebinding) is told by the ``Host`` it
-    sends.
-    """
-
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], body_max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, hosts: Hosts, body_max_bytes: int) -> None:
         self._app = app
-        self._hosts = frozenset(host.lower() for host in hosts)
+        self._hosts = hosts
         self._body_max_bytes = body_max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,21 +61,11 @@ class Manners:
                 raise BodyTooLarge(limit_bytes=self._body_max_bytes)
             return message
 
-        stated = Headers(scope=scope).get("content-length", "0")
-        if stated.isdigit() and int(stated) > self._body_max_bytes:
+        headers = Headers(scope=scope)
+        if stated_bytes(headers.get("content-length")) > self._body_max_bytes:
             await problem_of(BodyTooLarge(limit_bytes=self._body_max_bytes))(scope, receive, polite)
             return
-        host = _name_of(Headers(scope=scope).get("host", ""))
-        if "*" not in self._hosts and host not in self._hosts:
-            refused = problem_of(InvalidRequest(reason="this service does not answer to that Host (FARM_HTTP_HOSTS)"))
-            refused.status_code = 421
-            await refused(scope, receive, polite)
+        if not self._hosts.answer(host := headers.get("host", ""), scope["method"], scope["path"]):
+            await problem_of(HostNotServed(host=host[:100]))(scope, receive, polite)
             return
         await self._app(scope, bounded, polite)
-
-
-def _name_of(host: str) -> str:
-    """The name in a ``Host`` header, without its port."""
-    if host.startswith("["):
-        return host.partition("]")[0].lower() + "]"
-    return host.partition(":")[0].lower()

@@ -27,6 +27,7 @@ STATUS: Mapping[type[FarmError], int] = {
     FarmError: 500,
     # what the caller did
     errors.InvalidRequest: 422,
+    errors.HostNotServed: 421,
     errors.BadDesign: 422,
     errors.DesignNotAnImage: 415,
     errors.DesignTooLarge: 413,
@@ -170,12 +171,13 @@ def _allowed(request: Request) -> list[str]:
     path = request.url.path
     if path.startswith(ORIGIN):
         path = "/v1" + path.removeprefix(ORIGIN)
-    return sorted(
+    found = {
         method.upper()
         for pattern, methods in request.app.openapi()["paths"].items()
         if compile_path(pattern)[0].match(path)
         for method in methods
-    )
+    }
+    return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 def _body(status: int, detail: str) -> dict[str, Any]:

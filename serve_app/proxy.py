@@ -20,6 +20,7 @@ from farm.adapters.redis_keys import RedisKeys
 from farm.errors import BodyTooLarge, FarmError, StoreUnavailable, Unauthorised
 from farm.home.folder import Home
 from farm.settings import Settings
+from serve_app.conditions import stated_bytes
 from serve_app.manners import SECURITY
 from serve_app.problems import ORIGIN, problem_of
 from serve_app.sessions import COOKIE, Sessions
@@ -64,8 +65,7 @@ class Gate:
         headers = Headers(scope=scope)
         try:
             limit_bytes = await self._limit(scope, headers)
-            stated = headers.get("content-length", "")
-            if stated.isdigit() and int(stated) > limit_bytes:
+            if stated_bytes(headers.get("content-length")) > limit_bytes:
                 raise BodyTooLarge(limit_bytes=limit_bytes)
         except FarmError as error:
             await _refusal(error)(scope, receive, send)

@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Request, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
@@ -26,15 +25,20 @@ PAGES = {
 router = APIRouter(include_in_schema=False)
 
 
-def _page(file: Path) -> Callable[[], Awaitable[FileResponse]]:
-    async def show() -> FileResponse:
-        return FileResponse(file, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"})
+_FILES = StaticFiles(directory=SITE)
+
+
+def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def show(request: Request) -> Response:
+        answer = await _FILES.get_response(name, request.scope)
+        answer.headers["Cache-Control"] = "no-cache"  # asked for again each time, and sent again when it changed
+        return answer
 
     return show
 
 
 for path, name in PAGES.items():
-    router.add_api_route(path, _page(SITE / name), methods=["GET"], name=f"page {name}")
+    router.add_api_route(path, _page(name), methods=["GET"], name=f"page {name}")
 
 
 def static_mounts() -> list[Mount]:

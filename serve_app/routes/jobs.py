@@ -24,6 +24,7 @@ from farm.errors import (
 )
 from farm.render.prepare import Prepared
 from serve_app.auth import Reader, Writer
+from serve_app.conditions import unchanged
 from serve_app.event_stream import job_events
 from serve_app.idempotency import IdempotencyKey, Operation, digest_of
 from serve_app.intake import decode, read_json, receive_job
@@ -213,7 +214,7 @@ async def get(
     headers = {"ETag": etag_of(shown), "Cache-Control": "private, no-cache"}
     if not ended(record):
         headers["Retry-After"] = str(POLL_S)
-    if if_none_match is not None and headers["ETag"] in (tag.strip() for tag in if_none_match.split(",")):
+    if unchanged(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return JSONResponse(shown, headers=headers)
 

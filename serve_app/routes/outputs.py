@@ -1,10 +1,9 @@
 """A job's outputs: pictures, film, manifest and contact sheet, as bytes or as a signed address."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
@@ -13,7 +12,9 @@ from farm.domain.request import Format
 from farm.domain.view import View
 from farm.errors import NotFound, ObjectMissing
 from farm.render.steps.parts import blocking
+from serve_app.conditions import one_range, still_valid, unchanged
 from serve_app.own_job import OwnJob
+from serve_app.reading import HEAD_ASKED
 from serve_app.schemas import problems
 from serve_app.services import TheServices
 
@@ -21,7 +22,6 @@ router = APIRouter(prefix="/jobs/{job_id}", tags=["outputs"])
 
 MANIFEST = "manifest.json"
 LINK_S = 900
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _PICTURES: dict[str, Any] = {kind.content_type: {} for kind in Format}
 _CACHE = "private, max-age=31536000, immutable"
 
@@ -38,25 +38,34 @@ _CACHE = "private, max-age=31536000, immutable"
     },
 )
 async def output(
+    request: Request,
     services: TheServices,
     record: OwnJob,
     name: Annotated[str, Path(max_length=120, examples=["front_0deg.png"])],
     range_: Annotated[str | None, Header(alias="Range")] = None,
     if_none_match: Annotated[str | None, Header()] = None,
+    if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
     """One output by its name."""
     artifact = _artifact(record, name)
-    link = await blocking(services.store.signed_url, artifact["key"], LINK_S)
-    if link is not None:
-        return RedirectResponse(link, status_code=307, headers={"Cache-Control": "private, no-store"})
     etag = f'"{artifact["sha256"]}"' if artifact["sha256"] else None
     headers = {"Cache-Control": _CACHE if etag else "private, no-cache", "Accept-Ranges": "bytes"}
     if etag is not None:
         headers["ETag"] = etag
-        if if_none_match is not None and etag in (tag.strip() for tag in if_none_match.split(",")):
+        if unchanged(if_none_match, etag):
             return Response(status_code=304, headers=headers)
+    if request.scope.get(HEAD_ASKED):
+        # Told here also where the bytes lie elsewhere: an address that is signed for GET refuses HEAD.
+        found = await blocking(services.store.head, artifact["key"])
+        if found is None:
+            raise ObjectMissing(key=artifact["key"])
+        headers["Content-Length"] = str(found.size_bytes)
+        return Response(media_type=artifact["content_type"], headers=headers)
+    link = await blocking(services.store.signed_url, artifact["key"], LINK_S)
+    if link is not None:
+        return RedirectResponse(link, status_code=307, headers={"Cache-Control": "private, no-store"})
     data = await blocking(services.store.get, artifact["key"], sha256=artifact["sha256"])
-    return _answer(data, artifact["content_type"], headers, range_)
+    return _answer(data, artifact["content_type"], headers, range_ if still_valid(if_range, etag) else None)
 
 
 @router.get(
@@ -104,14 +113,10 @@ def _artifact(record: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _answer(data: bytes, content_type: str, headers: dict[str, str], wanted: str | None) -> Response:
     """The whole, or the one range that was asked for; several ranges at once are answered with the whole."""
-    found = _RANGE.fullmatch(wanted.strip()) if wanted else None
-    if found is None or found.groups() == ("", ""):
+    part = one_range(wanted, len(data))
+    if part is None:
         return Response(data, media_type=content_type, headers=headers)
-    first, last = found.groups()
-    if first == "":
-        start, stop = max(0, len(data) - int(last)), len(data)
-    else:
-        start, stop = int(first), min(len(data), int(last) + 1 if last else len(data))
+    start, stop = part
     if start >= stop:
         raise HTTPException(416, detail="there are no such bytes", headers={"Content-Range": f"bytes */{len(data)}"})
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"

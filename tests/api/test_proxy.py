@@ -96,6 +96,9 @@ async def test_the_length_is_looked_at_before_and_counted_while_it_comes(shop: S
     served.client.headers["Authorization"] = f"Bearer {token}"
     stated = await served.client.post("/v1/jobs", content=b"x" * (BYTES + 1))
     assert (stated.status_code, stated.json()["code"], served.read) == (413, "body_too_large", [])
+    for absurd in ("9" * 5000, "99999999999999999999"):
+        told = await served.client.post("/v1/jobs", content=b"x", headers={"Content-Length": absurd})
+        assert (told.status_code, served.read) == (413, [])
     unstated = await served.client.post("/v1/jobs", content=pieces(50))
     assert (unstated.status_code, unstated.json()["code"]) == (413, "body_too_large")
     assert served.read[-1] == -1, "the application hears that nobody is there any more"

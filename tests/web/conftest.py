@@ -15,7 +15,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from serve_app.manners import LOOPBACK, Manners
+from serve_app.hosts import LOOPBACK, Hosts
+from serve_app.manners import Manners
 from serve_app.pages import VENDOR
 
 SITE = Path(__file__).parent / "site"
@@ -82,7 +83,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ]
     )
     server = uvicorn.Server(
-        uvicorn.Config(Manners(app, LOOPBACK, 1_000_000), host="127.0.0.1", port=0, log_level="warning", ws="none")
+        uvicorn.Config(
+            Manners(app, Hosts(LOOPBACK), 1_000_000), host="127.0.0.1", port=0, log_level="warning", ws="none"
+        )
     )
     thread = threading.Thread(target=server.run, name="site")
     thread.start()
