@@ -8,9 +8,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from pydantic import Field, ValidationError
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 
 from farm.domain.request import RenderRequest, parse_request
 from farm.errors import BodyTooLarge, DesignTooLarge, InvalidRequest
@@ -18,10 +16,10 @@ from farm.render.prepare import MAX_DESIGNS, Prepared, prepare, prepare_later
 from farm.render.steps.parts import blocking
 from farm.settings import Settings
 from serve_app.idempotency import digest_of
+from serve_app.multipart import Part, parts_of
 from serve_app.services import Services
 from serve_app.uploads import UPLOAD_ID, read_upload
 
-MAX_FIELDS = 4
 Url = Annotated[str, Field(max_length=2048, examples=["https://shop.example/designs/nordlys.png"])]
 UploadId = Annotated[str, Field(pattern=f"^{UPLOAD_ID.pattern}$", examples=["upl_01kawr3v00000000000000000a"])]
 MAX_REQUEST_BYTES = 256 * 1024
@@ -110,38 +108,65 @@ def _no_design(reason: str) -> InvalidRequest:
 async def receive(request: Request, settings: Settings) -> Intake:
     """Read a ``multipart/form-data`` body: ``design`` files, and ``request``, the request's JSON.
 
+    Either may come with a file name or without: clients differ, and the names say what is what.
+
     Raises:
         InvalidRequest: naming every wrong member.
         DesignTooLarge, BodyTooLarge: past the limits.
         HTTPException: 415 for another content type.
     """
-    kind = media_type(request)
-    if kind != "multipart/form-data":
-        raise HTTPException(415, detail=f"the body is {kind or 'of no stated type'}, not multipart/form-data")
-    try:
-        async with request.form(max_files=MAX_DESIGNS, max_fields=MAX_FIELDS, max_part_size=MAX_REQUEST_BYTES) as form:
-            fields: dict[str, Any] = {}
-            files: list[UploadFile] = []
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile) and name == "design":
-                    files.append(value)
-                elif isinstance(value, str) and name == "request" and name not in fields:
-                    fields[name] = value
-                else:
-                    reason = "send one `request` (JSON text) and one or more `design` (files)"
-                    raise InvalidRequest(reason=reason, errors=[{"pointer": f"/{name}"[:80], "reason": reason}])
-            designs = [await _read(file, settings) for file in files]
-    except MultiPartException as error:
-        raise InvalidRequest(reason=error.message) from error
-    except HTTPException as error:
-        # Starlette turns its own parser's error into a bare 400.
-        raise InvalidRequest(reason=str(error.detail)) from error
-    given = parse_json(fields.get("request", "{}"))
+    text: str | None = None
+    designs: list[bytes] = []
+    for part in await read_parts(request):
+        if part.name == "design":
+            designs.append(_bounded(part.data, settings))
+        elif part.name == "request" and text is None:
+            text = request_text(part)
+        else:
+            raise unknown_part(part, "send one `request` (JSON text) and one or more `design` (files)")
+    given = parse_json("{}" if text is None else text)
     return Intake(given=given, request=parse_request(given), designs=tuple(designs))
 
 
+async def read_parts(request: Request) -> list[Part]:
+    """The parts of a ``multipart/form-data`` body; what limits bodies as a whole (`Manners`) limits them together.
+
+    Raises:
+        InvalidRequest: when it cannot be read.
+        HTTPException: 415 for another content type.
+    """
+    kind = media_type(request)
+    if kind != "multipart/form-data":
+        raise HTTPException(415, detail=f"the body is {kind or 'of no stated type'}, not multipart/form-data or JSON")
+    return parts_of(request.headers["content-type"], await request.body())
+
+
+def request_text(part: Part) -> str:
+    """The JSON text in a part.
+
+    Raises:
+        InvalidRequest: when it is no text. BodyTooLarge: past 256 KiB.
+    """
+    if len(part.data) > MAX_REQUEST_BYTES:
+        raise BodyTooLarge(limit_bytes=MAX_REQUEST_BYTES)
+    return part.text()
+
+
+def unknown_part(part: Part, reason: str) -> InvalidRequest:
+    """The refusal of a part that nobody asked for."""
+    return InvalidRequest(reason=reason, errors=[{"pointer": f"/{part.name}"[:80], "reason": reason}])
+
+
 def media_type(request: Request) -> str:
-    """The body's kind, without its parameters."""
+    """The body's kind, without its parameters.
+
+    Raises:
+        HTTPException: 415 where the body is packed (``Content-Encoding``): nobody unpacks it here.
+    """
+    packed = request.headers.get("content-encoding", "identity").strip().lower()
+    if packed not in ("", "identity"):
+        headers = {"Accept-Encoding": "identity"}
+        raise HTTPException(415, detail=f"the body is packed ({packed[:40]}); send it as it is", headers=headers)
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -158,11 +183,10 @@ def pointed(error: ValidationError) -> InvalidRequest:
     return InvalidRequest(reason=reason[:2000], errors=faults)
 
 
-async def _read(file: UploadFile, settings: Settings) -> bytes:
-    limit = settings.design_max_bytes
-    if file.size is not None and file.size > limit:
-        raise DesignTooLarge(size_bytes=file.size, limit_bytes=limit)
-    return await file.read()
+def _bounded(design: bytes, settings: Settings) -> bytes:
+    if len(design) > settings.design_max_bytes:
+        raise DesignTooLarge(size_bytes=len(design), limit_bytes=settings.design_max_bytes)
+    return design
 
 
 def parse_json(text: str) -> Any:
@@ -197,7 +221,7 @@ async def read_json(request: Request) -> Any:
     if not body:
         return {}
     try:
-        return parse_json(body.decode("utf-8"))
+        return parse_json(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InvalidRequest(reason="the body is no UTF-8 text") from error
 

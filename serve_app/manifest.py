@@ -10,16 +10,13 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 
 from farm.adapters.design_source import Designs
 from farm.adapters.manifest_file import open_manifest
 from farm.errors import InvalidRequest
 from farm.render.catalog.columns import Reading, checked_defaults
 from farm.render.catalog.row import Fault, Row
-from serve_app.intake import MAX_REQUEST_BYTES, media_type, parse_json, pointed, read_json
+from serve_app.intake import media_type, parse_json, pointed, read_json, read_parts, request_text, unknown_part
 from serve_app.uploads import UPLOAD_ID
 
 NAME_CHARACTERS = 100
@@ -93,32 +90,23 @@ async def receive_manifest(request: Request) -> ManifestOrder:
         InvalidRequest: naming every wrong member.
         HTTPException: 415 for another content type.
     """
-    kind = media_type(request)
-    if kind == "application/json":
+    if media_type(request) == "application/json":
         body = RunBody.of(await read_json(request))
         if (body.manifest_url is None) == (body.upload_id is None):
             raise _where("send exactly one of manifest_url and upload_id, or a file as multipart/form-data")
         if body.manifest_url is not None and urlsplit(body.manifest_url).scheme not in WEB:
             raise _where("it must be https://…")
         return ManifestOrder(body=body)
-    if kind != "multipart/form-data":
-        raise HTTPException(415, detail=f"the body is {kind or 'of no stated type'}, not multipart/form-data or JSON")
-    try:
-        async with request.form(max_files=1, max_fields=1, max_part_size=MAX_REQUEST_BYTES) as form:
-            given: Any = {}
-            file: tuple[str, bytes] | None = None
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile) and name == "manifest":
-                    file = (_file_name(value.filename), await value.read())
-                elif isinstance(value, str) and name == "request":
-                    given = parse_json(value)
-                else:
-                    reason = "send one `manifest` (a file) and one `request` (JSON text)"
-                    raise InvalidRequest(reason=reason, errors=[{"pointer": f"/{name}"[:80], "reason": reason}])
-    except MultiPartException as error:
-        raise InvalidRequest(reason=error.message) from error
-    except HTTPException as error:
-        raise InvalidRequest(reason=str(error.detail)) from error
+    text: str | None = None
+    file: tuple[str, bytes] | None = None
+    for part in await read_parts(request):
+        if part.name == "manifest" and file is None:
+            file = (_file_name(part.file_name), part.data)
+        elif part.name == "request" and text is None:
+            text = request_text(part)
+        else:
+            raise unknown_part(part, "send one `manifest` (a file) and one `request` (JSON text)")
+    given = parse_json("{}" if text is None else text)
     body = RunBody.of(given)
     if file is None or body.manifest_url is not None or body.upload_id is not None:
         raise _where("a multipart body brings the manifest itself, as a file named `manifest`")
