@@ -31,6 +31,7 @@ from bench.farms import bench_farm
 from farm.domain.access import EVERYTHING
 from farm.home import process as processes
 from farm.home.folder import MARK, Home
+from farm.home.token import know_token
 from farm.settings import Settings
 
 PORT = 8797
@@ -140,8 +141,7 @@ async def served(**settings: str) -> AsyncIterator[tuple[Any, str]]:
     wanted = {"null_effects": "yes", "requests_per_minute": "100000000", **settings}
     async with bench_farm(**wanted) as (farm, host):
         chosen = Settings.load()
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ["RAY_AUTH_TOKEN_PATH"] = str(Home(chosen.home).token_file)
+        know_token(Home(chosen.home), own=True)
         from ray import serve
 
         from serve_app.app import serving

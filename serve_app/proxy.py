@@ -147,22 +147,23 @@ class KeyGuard:
     def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
         self._settings = settings
         self._keys = RedisKeys(client)
-        self._secret: str | None = None
 
     async def admits(self, *, bearer: str | None, cookie: str | None, ticket: str | None) -> int | None:
         if bearer is not None:
             return self._settings.body_max_bytes if await self._keys.admit(bearer) is not None else None
-        if self._secret is None:
-            self._secret = await self._keys.signing_secret("")
+        if ticket is None and cookie is None:
+            return None
+        # Asked each time: this process outlives replicas, and the secret that the first of them settles at its start.
+        secret = await self._keys.signing_secret()
+        if secret is None:
+            return None
         if ticket is not None:
             try:
-                return Tickets(self._secret).read(ticket).size_bytes
+                return Tickets(secret).read(ticket).size_bytes
             except Unauthorised:
                 return None
-        if cookie is None:
-            return None
-        sessions = Sessions(self._keys, self._secret, lasting_s=self._settings.session_hours * 3600)
-        return self._settings.body_max_bytes if await sessions.read(cookie) is not None else None
+        sessions = Sessions(self._keys, secret, lasting_s=self._settings.session_hours * 3600)
+        return self._settings.body_max_bytes if await sessions.read(cookie or "") is not None else None
 
 
 async def open_guard() -> Guard:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -117,6 +116,7 @@ async def open_services(
         stack.callback(folders.drop, here)
         farm = await stack.enter_async_context(open_farm(settings, store_url=store_url))
         await farm.sagas.ping()
+        secret, _ = await farm.keys.settle_signing_secret()
         yield Services(
             settings=settings,
             service=farm.service,
@@ -124,13 +124,13 @@ async def open_services(
             catalog=farm.catalog,
             sagas=farm.sagas,
             keys=farm.keys,
-            sessions=await Sessions.open(farm.keys, lasting_s=settings.session_hours * 3600),
+            sessions=Sessions(farm.keys, secret, lasting_s=settings.session_hours * 3600),
             limiter=Limiter.of(settings, farm.redis),
             decoding=asyncio.Semaphore(decoders),
             nurseries=stack.enter_context(Nurseries(decoders)),
             previewer=Previewer(settings, store=farm.store, shelf=BakeShelf(), threads=os.cpu_count() or 1),
             answers=Answers(farm.redis),
-            tickets=await Tickets.open(farm.keys, secrets.token_urlsafe(32)),
+            tickets=Tickets(secret),
             catalogues=farm.catalogues,
             kit=farm.kit(NoWorkers(), NoWorkers()),
             planning=asyncio.Semaphore(2),

@@ -3,11 +3,11 @@
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Self
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from farm.domain.access import Principal
+from farm.domain.signing import SigningSecret
 from farm.render.ports import KeyRing
 
 COOKIE = "farm_session"
@@ -33,19 +33,10 @@ class Session:
 class Sessions:
     """Opens and reads sessions. They are kept in the cookie alone, signed; a revoked key ends them."""
 
-    def __init__(self, keys: KeyRing, secret: str, *, lasting_s: float) -> None:
+    def __init__(self, keys: KeyRing, secret: SigningSecret, *, lasting_s: float) -> None:
         self._keys = keys
-        self._signer = URLSafeTimedSerializer(secret, salt="farm-session")
+        self._signer = URLSafeTimedSerializer(secret.value, salt="farm-session")
         self.lasting_s = lasting_s
-
-    @classmethod
-    async def open(cls, keys: KeyRing, *, lasting_s: float) -> Self:
-        """Sessions signed with the farm's own secret, which all replicas share.
-
-        Raises:
-            StoreUnavailable: when the store does not answer.
-        """
-        return cls(keys, await keys.signing_secret(secrets.token_urlsafe(32)), lasting_s=lasting_s)
 
     def begin(self, principal: Principal) -> str:
         """The cookie of a new session."""

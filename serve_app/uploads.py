@@ -9,14 +9,15 @@ import mimetypes
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Self
+from typing import Any
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from farm.domain import keys
 from farm.domain.ids import UPLOAD_ID, new_upload_id
+from farm.domain.signing import SigningSecret
 from farm.errors import BodyTooLarge, DesignTooLarge, NotFound, Unauthorised
-from farm.render.ports import KeyRing, ObjectStore
+from farm.render.ports import ObjectStore
 from farm.settings import Settings
 
 __all__ = ["UPLOAD_ID", "Tickets", "Upload", "find_upload", "limit_of", "new_upload_id", "read_upload"]
@@ -55,17 +56,8 @@ class Upload:
 class Tickets:
     """One-time addresses of the farm's own, signed with the secret that all replicas share."""
 
-    def __init__(self, secret: str) -> None:
-        self._signer = URLSafeTimedSerializer(secret, salt="farm-upload")
-
-    @classmethod
-    async def open(cls, keys: KeyRing, fresh: str) -> Self:
-        """Tickets of this farm.
-
-        Raises:
-            StoreUnavailable: when the store does not answer.
-        """
-        return cls(await keys.signing_secret(fresh))
+    def __init__(self, secret: SigningSecret) -> None:
+        self._signer = URLSafeTimedSerializer(secret.value, salt="farm-upload")
 
     def write(self, upload: Upload) -> str:
         """The ticket for one upload."""

@@ -26,6 +26,7 @@ async def services_of(
 ) -> Services:
     """Services over ``place``, with keys and limits in the store ``client`` speaks to, until ``stack`` is closed."""
     shop = place.shop
+    secret, _ = await keys.settle_signing_secret()
     return Services(
         settings=shop.settings,
         service=shop.service,
@@ -33,13 +34,13 @@ async def services_of(
         catalog=shop.catalog,
         sagas=shop.sagas,
         keys=keys,
-        sessions=await Sessions.open(keys, lasting_s=3600),
+        sessions=Sessions(keys, secret, lasting_s=3600),
         limiter=Limiter.of(shop.settings, client),
         decoding=asyncio.Semaphore(2),
         nurseries=stack.enter_context(Nurseries(2)),
         previewer=Previewer(shop.settings, store=shop.objects, shelf=BakeShelf(), threads=1),
         answers=Answers(client),
-        tickets=await Tickets.open(keys, "fresh"),
+        tickets=Tickets(secret),
         catalogues=place.service,
         kit=place.kit,
         planning=asyncio.Semaphore(2),

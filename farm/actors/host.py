@@ -14,7 +14,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import secrets
 import shutil
 import signal
 import sys
@@ -36,7 +35,8 @@ from farm.adapters.temp_folders import TempFolders
 from farm.errors import ClusterUnavailable, FarmError, InfrastructureError, InvalidSettings, describe
 from farm.home import process
 from farm.home.folder import MARK, Home, Need, Order, settings_digest
-from farm.home.state import HostState, Phase, write_atomically
+from farm.home.state import HostState, Phase
+from farm.home.token import operators_token, settle_token
 from farm.log import start_logging
 from farm.render.census import EVERY_S, Census
 from farm.settings import Settings
@@ -398,10 +398,10 @@ def _start_ray(settings: Settings, home: Home) -> None:
     wanted = node_environment(settings)
     if settings.ray_address:
         # The cluster has its own token; where to find it is the operator's to say.
-        if "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ or not home.token_file.exists():
+        if operators_token() or not home.token_file.exists():
             del wanted["RAY_AUTH_TOKEN_PATH"]
     else:
-        _make_token(home)
+        settle_token(home)
         os.environ.pop("RAY_AUTH_TOKEN", None)
     # Ray reads its environment when it is imported, and its children inherit it, with the mark to find them by.
     os.environ.update(wanted)
@@ -435,12 +435,6 @@ def _forget_ray() -> None:
     import ray
 
     ray.shutdown()
-
-
-def _make_token(home: Home) -> None:
-    if not home.token_file.exists():
-        write_atomically(home.token_file, secrets.token_hex(32).encode())
-    home.token_file.chmod(0o600)
 
 
 def _sessions_folder(home: Home, log_days: float) -> Path:

@@ -1,6 +1,7 @@
 """API keys in Redis: one hash, a field per key."""
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -9,11 +10,22 @@ import redis.asyncio
 
 from farm.adapters.redis_link import translated
 from farm.domain.access import ApiKey, Principal, new_key, split_token
+from farm.domain.signing import LEAST_BYTES, SigningSecret
 from farm.errors import NotFound
 from farm.render.ports import KeyRing
 
+log = logging.getLogger(__name__)
+
 _KEYS = "farm:keys"
 _SIGNING = "farm:signing-secret"
+
+# One step, whoever else starts at this moment: all get the same secret, and a strong one is never replaced.
+_SETTLE = """
+local kept = redis.call('GET', KEYS[1])
+if kept and #kept >= tonumber(ARGV[2]) then return {kept, 0} end
+redis.call('SET', KEYS[1], ARGV[1])
+return {ARGV[1], kept and 1 or 0}
+"""
 
 
 class RedisKeys:
@@ -21,6 +33,7 @@ class RedisKeys:
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
+        self._settle = client.register_script(_SETTLE)
 
     async def create(self, *, tenant: str, scopes: Iterable[str], name: str) -> tuple[ApiKey, str]:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -51,11 +64,20 @@ class RedisKeys:
         key = await self._find(parts[0])
         return key.principal if key is not None and key.opens(parts[1]) else None
 
-    async def signing_secret(self, fresh: str) -> str:
+    async def signing_secret(self) -> SigningSecret | None:
         with translated():
-            await self._client.set(_SIGNING, fresh, nx=True)
             kept = await self._client.get(_SIGNING)
-        return kept.decode() if isinstance(kept, bytes) else str(kept)
+        return SigningSecret.kept(kept)
+
+    async def settle_signing_secret(self) -> tuple[SigningSecret, bool]:
+        with translated():
+            settled, replaced = await self._settle(keys=[_SIGNING], args=[SigningSecret.new().value, LEAST_BYTES])
+        if replaced:
+            log.warning(
+                "the secret that signs sessions and upload addresses was empty or short, and anybody could have forged "
+                "them: it was replaced. Everybody logs in again; look at what was done with sessions until now"
+            )
+        return SigningSecret(settled), bool(replaced)
 
     async def _find(self, key_id: str) -> ApiKey | None:
         with translated():

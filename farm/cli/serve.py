@@ -1,7 +1,6 @@
 """``farm serve``: the job API and the web pages, on the farm of this home."""
 
 import asyncio
-import os
 import socket
 import sys
 import time
@@ -16,6 +15,7 @@ from farm.domain.ids import DEFAULT_TENANT
 from farm.errors import Conflict, InvalidSettings
 from farm.home.folder import Home
 from farm.home.state import write_atomically
+from farm.home.token import know_token
 from farm.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,12 +57,24 @@ async def _serve(settings: Settings, host: str, port: int) -> int:
         began_s = time.monotonic()
         progress = progress_for("starting the farm", quiet=False)
         async with open_link(settings, Need.FARM, progress) as link:
+            await _settle_secret(link)
             await _first_key(link, settings)
             if await _one_life(link, settings, host, port, began_s):
                 break
         err().print("The farm's host has died; starting it again.", style="yellow")
     err().print("The service is down.")
     return 0
+
+
+async def _settle_secret(link: "FarmLink") -> None:
+    """Have the secret that signs sessions and upload addresses before anything is served."""
+    _, replaced = await link.farm.keys.settle_signing_secret()
+    if replaced:
+        err().print(
+            "The secret that signs sessions and upload addresses was empty or short: anybody could have forged them. "
+            "It was replaced; everybody logs in again. Look at `farm keys list` and the webhooks: are all yours?",
+            style="bold yellow",
+        )
 
 
 async def _first_key(link: "FarmLink", settings: Settings) -> None:
@@ -72,7 +84,7 @@ async def _first_key(link: "FarmLink", settings: Settings) -> None:
         if await link.farm.keys.admit(kept.read_text("utf-8").strip()) is not None:
             return
     _, token = await link.farm.keys.create(tenant=DEFAULT_TENANT, scopes=EVERYTHING, name="first key")
-    write_atomically(kept, f"{token}\n".encode())
+    write_atomically(kept, f"{token}\n".encode(), durable=True)
     err().print(f"API key (kept in {kept}, readable by you alone; it is not shown again):")
     print(token, flush=True)
 
@@ -82,7 +94,7 @@ async def _one_life(link: "FarmLink", settings: Settings, host: str, port: int, 
     from farm.cli.wait import hearing_interrupts
 
     _check_free(host, port)
-    _know_token(Home(settings.home))
+    know_token(Home(settings.home), own=not settings.ray_address)
     from serve_app.app import serving
 
     assert link.host is not None
@@ -104,13 +116,6 @@ async def _one_life(link: "FarmLink", settings: Settings, host: str, port: int, 
                 if link.broken:
                     return False
     return True
-
-
-def _know_token(home: Home) -> None:
-    """Have the token of the farm's own Ray in the environment, which Ray reads when it is imported."""
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    if home.token_file.exists() and "RAY_AUTH_TOKEN" not in os.environ:
-        os.environ.setdefault("RAY_AUTH_TOKEN_PATH", str(home.token_file))
 
 
 def _check_free(host: str, port: int) -> None:

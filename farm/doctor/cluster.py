@@ -1,10 +1,9 @@
 """What the doctor sees on a cluster: each node, asked on the spot."""
 
-import os
-
 from farm.doctor.check import Check
 from farm.errors import FarmError
 from farm.home.folder import Home
+from farm.home.token import know_token
 from farm.settings import Settings
 
 _HINT = "Bring the node to what the others have (`ray up cluster.yaml`), or end it."
@@ -19,10 +18,7 @@ def check_cluster(settings: Settings) -> list[Check]:
     if not address or not store_url:
         hint = "Start the farm (`farm up`), or name the cluster in RAY_ADDRESS and the journal in FARM_REDIS_URL."
         return [Check(name="cluster", ok=False, detail="there is no cluster to look at", hint=hint)]
-    # Ray reads how to authenticate when it is imported.
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    if home.token_file.exists() and not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
-        os.environ["RAY_AUTH_TOKEN_PATH"] = str(home.token_file)
+    know_token(home, own=not settings.ray_address)
     from farm.actors.inspection import look_at_cluster
 
     try:

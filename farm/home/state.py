@@ -78,9 +78,17 @@ class HostState:
         write_atomically(path, json.dumps(asdict(self), indent=1).encode())
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside ``path``, then rename; the file is readable by its owner alone."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Write beside ``path``, then rename; the file is readable by its owner alone.
+
+    Args:
+        durable: it is on disk before it has its name, or a power failure could leave an empty file: for secrets.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.touch(mode=0o600)
-    beside.write_bytes(data)
+    with beside.open("wb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     beside.replace(path)

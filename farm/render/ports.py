@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from farm.domain.access import ApiKey, Principal
 from farm.domain.artifact import Artifact
+from farm.domain.signing import SigningSecret
 from farm.saga.lease import Lease
 
 
@@ -365,6 +366,18 @@ class KeyRing(Protocol):
         """Whom a token lets in; ``None`` where it opens nothing."""
         ...
 
-    async def signing_secret(self, fresh: str) -> str:
-        """The secret that signs browser sessions, the same for every replica; ``fresh`` when there is none yet."""
+    async def signing_secret(self) -> SigningSecret | None:
+        """The secret that signs sessions and upload tickets, for whoever checks them; reading writes nothing.
+
+        Returns:
+            ``None`` where none was settled, or what is kept is too weak: nothing that is signed may be believed then.
+        """
+        ...
+
+    async def settle_signing_secret(self) -> tuple[SigningSecret, bool]:
+        """The secret for whoever signs, the same for every replica: made when there is none, replaced when it is weak.
+
+        Returns:
+            The secret, and whether it took the place of a weak one just now.
+        """
         ...
