@@ -79,7 +79,7 @@ async def run_once(farm: Farm, name: str, manifest: Path, designs: Path, report:
         total_s = time.perf_counter() - began
     with open_report(report) as sink:
         rows: list[ReportRow] = []
-        async for part in farm.catalogues.report(run["id"]):
+        async for part in (await farm.catalogues.report(run["id"])).parts():
             sink.add(part)
             rows += part
     seen = Counter((row.row, row.variant) for row in rows)

@@ -32,6 +32,14 @@ _GIVE_BACK = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
+_RENEW = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+"""
+_FORGET = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[2]) end
+return 0
+"""
 
 IdempotencyKey = Annotated[
     str | None,
@@ -121,14 +129,16 @@ class Answers:
     async def _make(
         self, name: str, kept: Mapping[str, Any], token: str, make: Callable[[str], Awaitable[Response]]
     ) -> Response:
-        renewing = asyncio.create_task(self._renew(f"{name}:lease"))
+        lease = f"{name}:lease"
+        renewing = asyncio.create_task(self._renew(lease, token))
         try:
             answer = await make(str(kept["id"]))
         except InfrastructureError:
             raise  # unknown what was done: the id stays reserved, so that a repeat finds it
         except FarmError:
             with contextlib.suppress(FarmError), translated():
-                await self._client.delete(name)
+                # Whoever took the lease over may be making it under this id: then the id is theirs to keep or free.
+                await self._client.eval(_FORGET, 2, lease, name, token)
             raise
         finally:
             renewing.cancel()
@@ -143,11 +153,13 @@ class Answers:
             await self._client.set(name, json.dumps({**kept, "answer": told}), ex=KEPT_S)
         return answer
 
-    async def _renew(self, lease: str) -> None:
+    async def _renew(self, lease: str, token: str) -> None:
+        """Prolong the lease for as long as it is ours: one that lapsed in an outage may be another's by now."""
         while True:
             await asyncio.sleep(LEASE_S / 3)
             with contextlib.suppress(FarmError), translated():
-                await self._client.pexpire(lease, int(LEASE_S * 1000))
+                if not await self._client.eval(_RENEW, 1, lease, token, int(LEASE_S * 1000)):
+                    return
 
 
 _KEPT_HEADERS = ("Location", "Retry-After", "Content-Type")

@@ -9,7 +9,7 @@ from fastapi import Request
 from farm.render.audit import seconds_of
 from serve_app.job_json import base_of
 
-_HIDDEN = ("tenant", "failpoints", "batch_failpoints")
+_HIDDEN = ("tenant", "failpoints", "batch_failpoints", "rows_token")
 POLL_S = 2
 _LEAST_SHARE = 0.002
 """Below this share of its rows nothing can be told about the time a run will take."""

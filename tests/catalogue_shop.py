@@ -181,7 +181,8 @@ class CatalogueShop:
                 await asyncio.sleep(0.02)
 
     async def report(self, run_id: str) -> list[ReportRow]:
-        return [row async for part in self.service.report(run_id) for row in part]
+        report = await self.service.report(run_id)
+        return [row async for part in report.parts() for row in part]
 
     async def audit(self) -> AuditReport:
         return await Audit(

@@ -1,6 +1,7 @@
-"""The report of a run as a file: Parquet, CSV or JSON Lines, written row group by row group."""
+"""The report of a run as a file or a stream: Parquet, CSV or JSON Lines, written row group by row group."""
 
 import csv
+import io
 import json
 import os
 import tempfile
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -69,8 +70,10 @@ def open_report(path: Path) -> Iterator[ReportSink]:
     handle, beside = tempfile.mkstemp(prefix=".report-", dir=path.absolute().parent)
     os.close(handle)
     try:
-        with _SINKS[path.suffix.lower()](Path(beside)) as sink:
+        with open(beside, "wb") as file:
+            sink = _SINKS[path.suffix.lower()](file)
             yield sink
+            sink.end()
         os.chmod(beside, 0o644)
         os.replace(beside, path)
     except OSError as error:
@@ -80,15 +83,67 @@ def open_report(path: Path) -> Iterator[ReportSink]:
             os.unlink(beside)
 
 
+class ReportStream:
+    """A report as bytes that can be sent while its later rows are still being read.
+
+    Args:
+        suffix: ``.parquet``, ``.csv`` or ``.jsonl``.
+    """
+
+    def __init__(self, suffix: str) -> None:
+        self._pipe = _Pipe()
+        self._sink = _SINKS[suffix](self._pipe)
+
+    def add(self, rows: Sequence[ReportRow]) -> bytes:
+        """What can be sent now that these rows are known; may be empty."""
+        self._sink.add(rows)
+        return self._pipe.taken()
+
+    def end(self) -> bytes:
+        """The rest."""
+        self._sink.end()
+        return self._pipe.taken()
+
+
+class _Pipe(io.RawIOBase):
+    """Takes what is written until it is asked for."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._passed_bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        piece = bytes(data)
+        self._held += piece
+        return len(piece)
+
+    def tell(self) -> int:
+        return self._passed_bytes + len(self._held)
+
+    def taken(self) -> bytes:
+        held = bytes(self._held)
+        self._held.clear()
+        self._passed_bytes += len(held)
+        return held
+
+
+class _Sink(Protocol):
+    """As `ReportSink`, over a binary file that is only appended to."""
+
+    def add(self, rows: Sequence[ReportRow]) -> None: ...
+
+    def end(self) -> None: ...
+
+
 class _Parquet:
-    def __init__(self, path: Path) -> None:
-        self._writer = pa.parquet.ParquetWriter(path, SCHEMA, compression="zstd")
+    def __init__(self, file: BinaryIO) -> None:
+        self._writer = pa.parquet.ParquetWriter(file, SCHEMA, compression="zstd")
         self._rows: list[dict[str, Any]] = []
 
-    def __enter__(self) -> "_Parquet":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
         self._flush()
         self._writer.close()
 
@@ -109,16 +164,13 @@ def _cells(row: ReportRow) -> dict[str, Any]:
 
 
 class _Csv:
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8", newline="")
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         self._writer = csv.DictWriter(self._file, SCHEMA.names)
         self._writer.writeheader()
 
-    def __enter__(self) -> "_Csv":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def end(self) -> None:
+        self._file.detach()
 
     def add(self, rows: Sequence[ReportRow]) -> None:
         for row in rows:
@@ -134,21 +186,18 @@ def _defused(value: Any) -> Any:
 
 
 class _JsonLines:
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
-
-    def __enter__(self) -> "_JsonLines":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
 
     def add(self, rows: Sequence[ReportRow]) -> None:
         for row in rows:
-            self._file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+            self._file.write(json.dumps(asdict(row), ensure_ascii=False).encode() + b"\n")
+
+    def end(self) -> None:
+        """Nothing is held back."""
 
 
-_SINKS: Mapping[str, Callable[[Path], Any]] = {
+_SINKS: Mapping[str, Callable[[Any], _Sink]] = {
     ".parquet": _Parquet,
     ".csv": _Csv,
     ".jsonl": _JsonLines,

@@ -418,7 +418,7 @@ async def _write_report(farm: "Farm", record: dict[str, Any], path: Path) -> Non
     from farm.render.steps.parts import blocking
 
     with open_report(path) as sink:
-        async for rows in farm.catalogues.report(record["id"]):
+        async for rows in (await farm.catalogues.report(record["id"])).parts():
             await blocking(sink.add, rows)
 
 

@@ -6,7 +6,7 @@ t/<tenant>/jobs/<job>/work/<token>/…   what one attempt wrote, whoever wrote i
 t/<tenant>/jobs/<job>/out/…            outputs, at their public names
 t/<tenant>/jobs/<job>/manifest.json    written last
 bakes/<template>/<hash>/<size>/…       a template's light transport, for all tenants; ``bake.json`` written last
-t/<tenant>/runs/<run>/rows/…           a catalogue run's rows, slice by slice, written before the run begins
+t/<tenant>/runs/<run>/rows/<token>/…   a catalogue run's rows, slice by slice, written by the start of that token
 t/<tenant>/runs/<run>/parts/…          its report, slice by slice
 t/<tenant>/runs/<run>/manifests/…      the manifests of its batches
 t/<tenant>/cache/<fingerprint>         a finished picture, kept to be used again for equal work
@@ -67,8 +67,21 @@ def run(tenant: str, run_id: str) -> str:
     return f"t/{tenant}/runs/{run_id}/"
 
 
-def run_rows(tenant: str, run_id: str, number: int) -> str:
-    return f"{run(tenant, run_id)}rows/{number:06d}.jsonl.gz"
+def run_rows_of(tenant: str, run_id: str, token: str) -> str:
+    """Where one start of a run writes its rows; another start under the same id writes elsewhere."""
+    return f"{run(tenant, run_id)}rows/" + (f"{token}/" if token else "")
+
+
+def run_rows(tenant: str, run_id: str, token: str, number: int) -> str:
+    return f"{run_rows_of(tenant, run_id, token)}{number:06d}.jsonl.gz"
+
+
+def rows_token(key: str) -> str | None:
+    """By which start the rows at this key were written; ``None`` where the key is of no rows."""
+    parts = key.split("/")
+    if len(parts) not in (6, 7) or (parts[2], parts[4]) != ("runs", "rows"):
+        return None
+    return parts[5] if len(parts) == 7 else ""
 
 
 def run_part(tenant: str, run_id: str, number: int) -> str:

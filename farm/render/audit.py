@@ -113,6 +113,11 @@ class Audit:
             await self._orphan(report, item.key, f"there is no run {owner[2]}")
         elif run is not None and run["tenant"] != owner[0]:
             await self._orphan(report, item.key, f"run {owner[2]} is another tenant's")
+        elif run is not None and self.clock.wall_s() - item.modified_s > UPLOAD_GRACE_S:
+            # Two starts under one id: the one that lost was killed before it could clear up behind itself.
+            token = keys.rows_token(item.key)
+            if token is not None and token != run.get("rows_token", ""):
+                await self._orphan(report, item.key, f"run {owner[2]} was started with other rows")
 
     # --- jobs -------------------------------------------------------------------------------------------------------
 

@@ -1,26 +1,26 @@
 """Catalogue runs: a manifest in, every row rendered that is not rendered yet, one honest report."""
 
+import contextlib
 import hashlib
 import os
-import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
-from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.background import BackgroundTask
 
 from farm.adapters.design_source import Designs
-from farm.adapters.report_file import open_report
+from farm.adapters.report_file import ReportStream
 from farm.domain.access import Principal
 from farm.domain.ids import RUN_ID, new_run_id
 from farm.errors import InvalidRequest, NotFound
 from farm.render.catalog.plan import Planner
+from farm.render.catalog.report import ReportRow
+from farm.render.catalog.run_report import Mark
 from farm.render.steps.parts import blocking
 from serve_app.auth import Cataloguer
 from serve_app.idempotency import IdempotencyKey, Operation, digest_of
@@ -295,35 +295,34 @@ async def report(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Of JSON: so many rows at most.")] = 1000,
     after: Annotated[int, Query(ge=0, le=2**31, description="Of JSON: rows of the manifest behind this one.")] = 0,
+    cursor: Annotated[
+        str | None, Query(max_length=40, description="Of JSON: go on where the page with this cursor ended.")
+    ] = None,
 ) -> Response:
-    """The report of a run: as a whole file (Parquet, CSV, JSON Lines), or in pages of JSON."""
+    """The report of a run: as a whole file (Parquet, CSV, JSON Lines), sent as it is read; or in pages of JSON."""
+    found = await services.catalogues.report(record["id"])
     if form is ReportFormat.JSON:
-        rows = [row async for row in _some(services, record["id"], only, after, limit)]
-        return JSONResponse({"run_id": record["id"], "rows": rows})
-    folder = tempfile.TemporaryDirectory(prefix="report-", dir=services.temp)
+        mark = Mark.parse(cursor) if cursor is not None else await found.mark_behind(after) if after else Mark()
+        rows, following = await found.page(mark, limit=limit, only=only)
+        shown = [{name: getattr(row, name) for name in row.__slots__} for row in rows]
+        told = None if following is None else str(following)
+        return JSONResponse({"run_id": record["id"], "rows": shown, "cursor": told})
+    parts = found.parts()
+    first = await anext(parts)  # a store that is away is told as such, and not by a file that breaks off
     name = f"{record['id']}.{form}"
-    path = FilePath(folder.name) / name
-    try:
-        with ExitStack() as stack:
-            sink = await blocking(stack.enter_context, open_report(path))
-            async for part in services.catalogues.report(record["id"]):
-                await blocking(sink.add, part)
-    except BaseException:
-        folder.cleanup()
-        raise
-    return FileResponse(
-        path, media_type=_MEDIA_TYPES[form], filename=name, background=BackgroundTask(blocking, folder.cleanup)
+    return StreamingResponse(
+        _streamed(first, parts, ReportStream(f".{form}")),
+        media_type=_MEDIA_TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _some(
-    services: Services, run_id: str, only: str | None, after: int, limit: int
-) -> AsyncIterator[dict[str, Any]]:
-    count = 0
-    async for part in services.catalogues.report(run_id):
-        for row in part:
-            if row.row > after and (only is None or row.status == only):
-                yield {name: getattr(row, name) for name in row.__slots__}
-                count += 1
-                if count == limit:
-                    return
+async def _streamed(
+    first: Sequence[ReportRow], parts: AsyncGenerator[Sequence[ReportRow]], stream: ReportStream
+) -> AsyncIterator[bytes]:
+    async with contextlib.aclosing(parts):
+        yield await blocking(stream.add, first)
+        async for part in parts:
+            if piece := await blocking(stream.add, part):
+                yield piece
+        yield await blocking(stream.end)

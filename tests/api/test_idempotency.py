@@ -9,7 +9,7 @@ import pytest
 import redis.asyncio
 from fastapi import Response
 
-from farm.errors import StillInFlight
+from farm.errors import QueueFull, StillInFlight
 from serve_app import idempotency
 from serve_app.idempotency import REPLAYED, Answers, Operation
 from tests.api.conftest import Open, Shopfront
@@ -123,8 +123,38 @@ class _Mute:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    async def eval(self, *_: Any) -> None:
-        return None
+    async def eval(self, script: str, *args: Any) -> Any:
+        return None if "DEL" in script else await self._client.eval(script, *args)
+
+
+async def test_who_lost_the_lease_neither_prolongs_it_nor_frees_the_key(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outage may outlast a lease: it is another's then, and so is what becomes of the key."""
+    monkeypatch.setattr(idempotency, "LEASE_S", 0.6)
+    operation = Operation(tenant="late", name="submit", key="k", digest="d", new_id=lambda: "job_1")
+    began, refuse = asyncio.Event(), asyncio.Event()
+
+    async def refused(job_id: str) -> Response:
+        began.set()
+        await refuse.wait()
+        raise QueueFull(live=1, limit=1)
+
+    async with redis.asyncio.Redis.from_url(store_url) as client:
+        late = asyncio.create_task(Answers(client).once(operation, refused))
+        await began.wait()
+        [lease] = await client.keys("farm:answers:late:*:lease")
+        await client.set(lease, "another", px=500)
+        async with asyncio.timeout(5):
+            while await client.exists(lease):
+                await asyncio.sleep(0.05)
+        await client.set(lease, "another", px=60_000)
+        refuse.set()
+        with pytest.raises(QueueFull):
+            await late
+        assert await client.get(lease) == b"another"
+        assert await client.exists(lease.removesuffix(b":lease")), "the id is the other's"
+        await client.delete(lease)
 
 
 async def test_a_refusal_frees_the_key(opened: Open) -> None:

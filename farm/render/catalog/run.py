@@ -44,6 +44,7 @@ class RunOrder:
         max_failures: rows that may fail, else the run stops; ``None``: any number.
         force: render also what was rendered before.
         priority: of its jobs; below that of single ones.
+        rows_token: of the start that wrote the rows, see `farm.render.catalog.slices`.
         failpoints, batch_failpoints: drills of the run itself and of its batches, see `farm.saga.failpoint`.
     """
 
@@ -59,6 +60,7 @@ class RunOrder:
     force: bool = False
     priority: int = -50
     retry_of: str | None = None
+    rows_token: str = ""
     failpoints: str = ""
     batch_failpoints: str = ""
 
@@ -226,6 +228,7 @@ def run_record(run_id: str, state: SagaState) -> dict[str, Any]:
         "slices_done": len(step.notes) if step else 0,
         "max_failures": data["max_failures"],
         "retry_of": data.get("retry_of"),
+        "rows_token": data.get("rows_token", ""),
         "created_at": rfc3339(state.created_at_s),
         "started_at": rfc3339(step.started_at_s) if step else None,
         "updated_at": rfc3339(state.updated_at_s or state.created_at_s),

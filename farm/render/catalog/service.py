@@ -1,18 +1,17 @@
 """What can be done with catalogue runs: plan, start, watch, pause, resume, cancel, retry, report."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from farm.domain import keys
-from farm.domain.ids import DEFAULT_TENANT, RUN_ID, new_run_id
-from farm.errors import Conflict, InvalidRequest, JobEnded, NotFound, ObjectMissing
+from farm.domain.ids import DEFAULT_TENANT, RUN_ID, new_run_id, new_token
+from farm.errors import AlreadyExists, Conflict, FarmError, InvalidRequest, JobEnded, NotFound
 from farm.render.catalog import report
-from farm.render.catalog.report import ReportRow
 from farm.render.catalog.row import Fault, Row
 from farm.render.catalog.run import RunOrder, run_projection
-from farm.render.catalog.slices import read_lines, read_slice, slices_of, write_slice
+from farm.render.catalog.run_report import RunReport
+from farm.render.catalog.slices import RunRowsPlace, slices_of
 from farm.render.ports import ObjectStore
 from farm.render.steps.parts import blocking
 from farm.saga.clock import Clock
@@ -72,8 +71,10 @@ class CatalogService:
         if run_id is not None and await self.runs.records.get(run_id) is not None:
             return await self.get(run_id)
         run_id = run_id or new_run_id(int(self.clock.wall_s() * 1000))
+        # A place of its own: two callers may start the same id at once, and only one of them gets it.
+        place = RunRowsPlace(tenant=tenant, run_id=run_id, token=new_token())
         try:
-            slices, rows, faults = await self._write(tenant, run_id, slices_of(iter(items), size))
+            slices, rows, faults = await self._write(place, slices_of(iter(items), size))
             if not rows:
                 raise InvalidRequest(reason="the manifest has no rows")
             if max_failure_share is not None:
@@ -90,6 +91,7 @@ class CatalogService:
                 max_failures=max_failures,
                 force=force,
                 retry_of=retry_of,
+                rows_token=place.token,
                 failpoints=failpoints,
                 batch_failpoints=batch_failpoints,
             )
@@ -97,13 +99,23 @@ class CatalogService:
             entry = Entry(seq=1, kind=EntryKind.CREATED, data=data, at_s=self.clock.wall_s())
             projection = run_projection(run_id, fold([entry]), [entry])
             await self.runs.journal.create(run_id, [Draft(kind=EntryKind.CREATED, data=data)], projection)
+        except AlreadyExists:
+            await blocking(self.objects.delete_prefix, place.prefix)
         except BaseException:
-            if await self.runs.records.get(run_id) is None:
-                await blocking(self.objects.delete_prefix, keys.run(tenant, run_id))
+            if not await self._may_be_accepted(place):
+                await blocking(self.objects.delete_prefix, place.prefix)
             raise
         return await self.get(run_id)
 
-    async def _write(self, tenant: str, run_id: str, slices: Iterator[Sequence[Row | Fault]]) -> tuple[int, int, int]:
+    async def _may_be_accepted(self, place: RunRowsPlace) -> bool:
+        """Whether the run is there with these very rows, or that cannot be told: then the audit finds them in a day."""
+        try:
+            record = await self.runs.records.get(place.run_id)
+        except FarmError:
+            return True
+        return record is not None and record.get("rows_token") == place.token
+
+    async def _write(self, place: RunRowsPlace, slices: Iterator[Sequence[Row | Fault]]) -> tuple[int, int, int]:
         """Write the slices, some at once; reading the manifest and writing take turns with each other."""
         number, rows, faults = 0, 0, 0
         writing: set[asyncio.Task[None]] = set()
@@ -113,7 +125,7 @@ class CatalogService:
                     done, writing = await asyncio.wait(writing, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()
-                write = blocking(write_slice, self.objects, tenant, run_id, number, piece)
+                write = blocking(place.write, self.objects, number, piece)
                 writing.add(asyncio.ensure_future(write))
                 number += 1
                 rows += len(piece)
@@ -161,24 +173,16 @@ class CatalogService:
         stopping = await self.runs.records.count({"status": "stopping"})
         return sum(not record.get(PAUSED) for record in page.records) + stopping
 
-    async def report(self, run: str) -> AsyncIterator[Sequence[ReportRow]]:
-        """The report, slice by slice, in the manifest's order; of a live run as far as it is."""
-        record = await self.get(run)
-        ended = record["status"] not in LIVE
-        status, code = (report.SKIPPED, "run_stopped") if ended else (report.PENDING, None)
-        for number in range(record["slices"]):
-            yield await blocking(self._part, record, number, status, code)
+    async def report(self, run: str) -> RunReport:
+        """The report of a run; of a live one as far as it is.
 
-    def _part(self, record: Mapping[str, Any], number: int, status: str, code: str | None) -> Sequence[ReportRow]:
-        tenant, run_id = record["tenant"], record["id"]
-        try:
-            return [
-                ReportRow.from_line(line) for line in read_lines(self.objects, keys.run_part(tenant, run_id, number))
-            ]
-        except ObjectMissing:
-            return [
-                report.of_untouched(item, status, code) for item in read_slice(self.objects, tenant, run_id, number)
-            ]
+        Raises:
+            NotFound: when there is no such run.
+        """
+        return self._report(await self.get(run))
+
+    def _report(self, record: Mapping[str, Any]) -> RunReport:
+        return RunReport(self.objects, record, record["status"] in LIVE)
 
     # --- change -----------------------------------------------------------------------------------------------------
 
@@ -239,11 +243,11 @@ class CatalogService:
         )
 
     def _again(self, record: Mapping[str, Any], only: frozenset[str]) -> Iterator[Row]:
+        found = self._report(record)
         for number in range(record["slices"]):
-            lines = self._part(record, number, report.SKIPPED, None)
-            wanted = {(line.row, line.variant) for line in lines if line.status in only}
+            wanted = {(line.row, line.variant) for line in found.part(number) if line.status in only}
             if wanted:
-                for item in read_slice(self.objects, record["tenant"], record["id"], number):
+                for item in found.rows.read(self.objects, number):
                     if isinstance(item, Row) and (item.number, item.variant) in wanted:
                         yield item
 

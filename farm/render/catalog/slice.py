@@ -22,7 +22,7 @@ from farm.render.catalog.ports import KnownDesign
 from farm.render.catalog.report import ReportRow, Tally
 from farm.render.catalog.row import Fault, Row
 from farm.render.catalog.run import RunOrder, SliceDone
-from farm.render.catalog.slices import read_slice, write_lines
+from farm.render.catalog.slices import RunRowsPlace, write_lines
 from farm.render.catalog.standing import standing_job
 from farm.render.prepare import PreparedDesign, prepare
 from farm.render.steps.parts import blocking
@@ -109,7 +109,8 @@ class Slices:
     # --- what is in it ----------------------------------------------------------------------------------------------
 
     async def _items(self, run_id: str, order: RunOrder, number: int) -> Sequence[Row | Fault]:
-        return await blocking(read_slice, self._kit.parts.store, order.tenant, run_id, number)
+        place = RunRowsPlace(tenant=order.tenant, run_id=run_id, token=order.rows_token)
+        return await blocking(place.read, self._kit.parts.store, number)
 
     def _sorted(
         self, items: Sequence[Row | Fault]
@@ -216,6 +217,7 @@ class Slices:
             "slice": number,
             "rows": list(places),
             "force": order.force,
+            "rows_token": order.rows_token,
             "at_s": self._clock.wall_s(),
         }
         entry = Entry(seq=1, kind=EntryKind.CREATED, data=data, at_s=self._clock.wall_s())

@@ -12,33 +12,43 @@ from farm.render.ports import ObjectStore
 GZIP = "application/gzip"
 
 
-@dataclass(slots=True, kw_only=True)
-class Written:
-    """What was written: slices, rows in them, and how many of these are faults."""
-
-    slices: int = 0
-    rows: int = 0
-    faults: int = 0
-
-
 def slices_of(items: Iterator[Row | Fault], size: int) -> Iterator[Sequence[Row | Fault]]:
     """Items by ``size``, in order."""
     while piece := list(itertools.islice(items, size)):
         yield piece
 
 
-def write_slice(store: ObjectStore, tenant: str, run_id: str, number: int, items: Sequence[Row | Fault]) -> None:
-    """Write one slice."""
-    write_lines(store, keys.run_rows(tenant, run_id, number), [to_line(item) for item in items])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRowsPlace:
+    """Where a run's rows lie.
 
-
-def read_slice(store: ObjectStore, tenant: str, run_id: str, number: int) -> list[Row | Fault]:
-    """What `write_slice` wrote.
-
-    Raises:
-        ObjectMissing: when the run has no such slice.
+    Attributes:
+        token: of the start that wrote them; empty of runs that were started before there were tokens.
     """
-    return [from_line(line) for line in read_lines(store, keys.run_rows(tenant, run_id, number))]
+
+    tenant: str
+    run_id: str
+    token: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """Of the keys of all slices."""
+        return keys.run_rows_of(self.tenant, self.run_id, self.token)
+
+    def write(self, store: ObjectStore, number: int, items: Sequence[Row | Fault]) -> None:
+        """Write one slice."""
+        write_lines(store, self._key(number), [to_line(item) for item in items])
+
+    def read(self, store: ObjectStore, number: int) -> list[Row | Fault]:
+        """What `write` wrote.
+
+        Raises:
+            ObjectMissing: when the run has no such slice.
+        """
+        return [from_line(line) for line in read_lines(store, self._key(number))]
+
+    def _key(self, number: int) -> str:
+        return keys.run_rows(self.tenant, self.run_id, self.token, number)
 
 
 def write_lines(store: ObjectStore, key: str, lines: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from farm.render.catalog.brief import brief
 from farm.render.catalog.kit import Kit, Reader
 from farm.render.catalog.ports import RowRecord
 from farm.render.catalog.row import Row
-from farm.render.catalog.slices import read_slice
+from farm.render.catalog.slices import RunRowsPlace
 from farm.render.steps.parts import blocking
 from farm.saga.retry import RetryPolicy
 from farm.saga.step import StepContext
@@ -34,8 +34,8 @@ class RowsStep:
 
     async def _rows(self, ctx: StepContext) -> dict[int, Row]:
         """The batch's rows by their place in the slice."""
-        tenant, run_id, number = ctx.input["tenant"], ctx.input["run"], ctx.input["slice"]
-        items = await blocking(read_slice, self._parts.store, tenant, run_id, number)
+        place = RunRowsPlace(tenant=ctx.input["tenant"], run_id=ctx.input["run"], token=ctx.input.get("rows_token", ""))
+        items = await blocking(place.read, self._parts.store, ctx.input["slice"])
         wanted = set(ctx.input["rows"])
         return {place: item for place, item in enumerate(items) if place in wanted and isinstance(item, Row)}
 
