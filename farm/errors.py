@@ -228,6 +228,13 @@ class Forbidden(FarmError):
     hint = "Use a key with the scope that is named."
 
 
+class PriorityTooHigh(Forbidden):
+    """This key's jobs may have a priority of at most {limit}, not {priority}."""
+
+    code = "priority_too_high"
+    hint = "Send a lower priority, or none; `farm keys create --max-priority` makes a key that may do more."
+
+
 class IdempotencyMismatch(InvalidRequest):
     """This Idempotency-Key came with another request before."""
 

@@ -24,7 +24,7 @@ class MemoryJournal:
     async def create(self, saga_id: str, drafts: Sequence[Draft], projection: Projection) -> tuple[Entry, ...]:
         if saga_id in self._world.sagas:
             raise AlreadyExists(kind="saga", id=saga_id)
-        saga = MemorySaga(order=(-projection.priority, next(self._world.arrivals)))
+        saga = MemorySaga(order=self._world.place(saga_id, projection))
         entries = self._world.write(saga_id, saga, drafts, projection, self._world.clock.wall_s())
         self._world.sagas[saga_id] = saga
         self._world.ring(saga_id)
@@ -110,6 +110,7 @@ class MemoryLeases:
         for saga_id, saga in (pair for pair in free if pair[1].live and not pair[1].leased):
             if len(granted) < limit and (concurrency is None or started < concurrency):
                 started += 1
+                world.pass_turn(saga)
                 granted.append(world.grant(saga_id, saga, owner, ttl_s))
         return tuple(granted)
 

@@ -25,7 +25,8 @@ GLOBAL_EVENTS = 100_000
 class MemorySaga:
     """Everything kept of one saga."""
 
-    order: tuple[int, int]
+    order: tuple[int, int, str]
+    """Priority, highest first; turn, see `farm.adapters.redis_scripts`; id."""
     entries: list[Entry] = field(default_factory=list)
     record: str = "{}"
     notes: dict[str, str] = field(default_factory=dict)
@@ -49,7 +50,9 @@ class MemoryWorld:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.sagas: dict[str, MemorySaga] = {}
-        self.arrivals = itertools.count(1)
+        self.turn: dict[int, int] = {}
+        """By priority: the turn that is being claimed."""
+        self.next_turns: dict[tuple[int, str], int] = {}
         self.epochs = itertools.count(1)
         self.events: deque[Event] = deque(maxlen=GLOBAL_EVENTS)
         self.event_positions = itertools.count(1)
@@ -69,6 +72,18 @@ class MemoryWorld:
         now_s = self.clock.wall_s()
         saga.epoch, saga.owner, saga.leased, saga.expires_at_s = next(self.epochs), owner, True, now_s + ttl_s
         return Lease(saga_id=saga_id, owner=owner, epoch=saga.epoch, granted_at_s=now_s, expires_at_s=saga.expires_at_s)
+
+    def place(self, saga_id: str, projection: Projection) -> tuple[int, int, str]:
+        """Where a new saga stands in the queue."""
+        queue = (projection.priority, projection.tenant)
+        turn = max(self.turn.get(projection.priority, 0), self.next_turns.get(queue, 0))
+        self.next_turns[queue] = turn + 1
+        return (-projection.priority, turn, saga_id)
+
+    def pass_turn(self, saga: MemorySaga) -> None:
+        """A waiting saga is claimed: whoever comes from now on comes into its turn, not into an earlier one."""
+        priority, turn = -saga.order[0], saga.order[1]
+        self.turn[priority] = max(self.turn.get(priority, 0), turn)
 
     def ring(self, saga_id: str) -> None:
         for listener in self.listeners:

@@ -34,6 +34,7 @@ class RedisJournal:
             dumps(projection.record),
             _index(projection),
             GLOBAL_EVENTS,
+            projection.tenant,
             len(drafts),
             *map(_tail, drafts),
             *map(dumps, projection.events),

@@ -35,9 +35,11 @@ class RedisKeys:
         self._client = client
         self._settle = client.register_script(_SETTLE)
 
-    async def create(self, *, tenant: str, scopes: Iterable[str], name: str) -> tuple[ApiKey, str]:
+    async def create(
+        self, *, tenant: str, scopes: Iterable[str], name: str, max_priority: int | None = None
+    ) -> tuple[ApiKey, str]:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        key, token = new_key(tenant=tenant, scopes=scopes, name=name, created_at=now)
+        key, token = new_key(tenant=tenant, scopes=scopes, name=name, created_at=now, max_priority=max_priority)
         with translated():
             await self._client.hset(_KEYS, key.id, json.dumps(key.to_dict()))
         return key, token

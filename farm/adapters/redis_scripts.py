@@ -8,13 +8,20 @@ Keys, all under the namespace (default ``farm``); Redis is one primary, so scrip
 <ns>:i:<id>      list: its inbox
 <ns>:a:<id>      hash: annotations of its record
 <ns>:f:<id>      hash: how often its failpoints were reached
-<ns>:queue       zset: live sagas that nobody leased, by ord: priority, then arrival
+<ns>:queue       zset: live sagas that nobody leased, by ord: priority, then turn
+<ns>:turn        hash: priority to the turn that is being claimed
+<ns>:turns:<priority>   zset: tenants by their next turn
 <ns>:leased      zset: leased sagas by the lease's end; lapsed ones stay until somebody takes over
 <ns>:called      zset: sagas with a message in their inbox
 <ns>:all         zset: all sagas by the time of their creation; <ns>:ix:<field>:<value> those with that index
 <ns>:events      stream: the events of all sagas, capped
 <ns>:epoch, <ns>:arrivals   counters that never start again
 <ns>:bell        channel: ids of sagas that were created, called or given back
+
+A turn is one saga of each tenant: a tenant's sagas stand one turn apart, and whoever comes anew comes into the turn
+that is being claimed. So tenants alternate, however long their queues, and each tenant's own go first in, first out; a
+claim takes from the head of one sorted set. Sagas queued by versions before turns have their arrival's number in that
+place; turns begin above the last of these, so they go first, as they were promised.
 
 In every script the first write is one that Redis refuses when its memory is full, so that nothing is half done then.
 """
@@ -95,12 +102,20 @@ CREATE = script(
     _WRITE,
     """
 local id, live, prio, score, rec, ix, cap = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local drafts = tonumber(ARGV[9])
+local tenant, drafts = ARGV[9], tonumber(ARGV[10])
 local saga = key('s', id)
 if redis.call('EXISTS', saga) == 1 then return {'exists'} end
 local arrival = redis.call('INCR', ns .. ':arrivals')
-local ord = string.format('%.0f', arrival - prio * 2199023255552)
-write(id, 0, 0, '[]', live, score, rec, ix, cap, slice(10, drafts), slice(10 + drafts, #ARGV - 9 - drafts))
+local turn = tonumber(redis.call('HGET', ns .. ':turn', prio))
+if not turn then
+  turn = arrival
+  redis.call('HSET', ns .. ':turn', prio, turn)
+end
+local turns = ns .. ':turns:' .. prio
+turn = math.max(turn, tonumber(redis.call('ZSCORE', turns, tenant) or 0))
+redis.call('ZADD', turns, string.format('%.0f', turn + 1), tenant)
+local ord = string.format('%.0f', turn - prio * 2199023255552)
+write(id, 0, 0, '[]', live, score, rec, ix, cap, slice(11, drafts), slice(11 + drafts, #ARGV - 10 - drafts))
 redis.call('HSET', saga, 'epoch', 0, 'exp', 0, 'ord', ord)
 redis.call('ZADD', ns .. ':all', score, id)
 if live == '1' then redis.call('ZADD', ns .. ':queue', ord, id) end
@@ -218,7 +233,22 @@ end
 
 local room = math.min(limit - (#granted - 1) / 2, concurrency - started)
 if room > 0 then
-  for _, id in ipairs(redis.call('ZRANGE', ns .. ':queue', 0, room - 1)) do take(id) end
+  local span, turns = 2199023255552, {}
+  local waiting = redis.call('ZRANGE', ns .. ':queue', 0, room - 1, 'WITHSCORES')
+  for n = 1, #waiting, 2 do
+    take(waiting[n])
+    local block = math.floor(tonumber(waiting[n + 1]) / span)
+    turns[block] = tonumber(waiting[n + 1]) - block * span
+  end
+  for block, turn in pairs(turns) do
+    local prio = string.format('%.0f', 0 - block)  -- and not "-0"
+    local was = redis.call('HGET', ns .. ':turn', prio)
+    if was and turn > tonumber(was) then
+      turn = string.format('%.0f', turn)
+      redis.call('HSET', ns .. ':turn', prio, turn)
+      redis.call('ZREMRANGEBYSCORE', ns .. ':turns:' .. prio, '-inf', turn)  -- they would come into this turn anyhow
+    end
+  end
 end
 return granted
 """,

@@ -24,11 +24,20 @@ def create(
         typer.Option("--scope", help="What it opens; may be repeated. Default: jobs and catalogues."),
     ] = None,
     name: Annotated[str, typer.Option("--name", help="What you call it.")] = "",
+    max_priority: Annotated[
+        int | None,
+        typer.Option(
+            "--max-priority",
+            min=0,
+            max=100,
+            help="The highest priority of its jobs. Default: 0, or 100 with the scope admin.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is shown once: the farm keeps only its hash."""
     scopes = scope or [Scope.JOBS_READ, Scope.JOBS_WRITE, Scope.CATALOG]
-    key, token = ask(lambda farm: farm.keys.create(tenant=tenant, scopes=scopes, name=name))
+    key, token = ask(lambda farm: farm.keys.create(tenant=tenant, scopes=scopes, name=name, max_priority=max_priority))
     if as_json:
         print_json({**key.shown(), "key": token})
         return
@@ -47,10 +56,10 @@ def list_keys(as_json: AsJson = False) -> None:
         err().print("No keys yet. `farm keys create` makes one; `farm serve` makes the first by itself.")
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("key", "tenant", "scopes", "created", "name"):
+    for column in ("key", "tenant", "scopes", "priority", "created", "name"):
         table.add_column(column, overflow="fold")
     for key in keys:
-        table.add_row(key.id, key.tenant, " ".join(key.scopes), key.created_at, key.name)
+        table.add_row(key.id, key.tenant, " ".join(key.scopes), f"≤ {key.max_priority}", key.created_at, key.name)
     out().print(table)
 
 

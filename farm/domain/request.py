@@ -95,7 +95,7 @@ class RenderRequest(BaseModel):
         aspect: width to height, such as ``4:5``; the garment is never cropped.
         engine: who makes the pictures, see `Engine`; a job that cannot be relit as it asks is refused.
         samples: paths per pixel; left out, ``quality`` decides.
-        priority: higher runs first; equal ones first in, first out.
+        priority: higher runs first; of equal ones tenants take turns, each first in, first out.
         media: whether the product's earlier pictures in this fabric colour give way (``replace``) or stay (``append``).
     """
 

@@ -338,7 +338,9 @@ class TempFiles(Protocol):
 class KeyRing(Protocol):
     """The API keys. Every method may raise `StoreUnavailable`."""
 
-    async def create(self, *, tenant: str, scopes: Iterable[str], name: str) -> tuple[ApiKey, str]:
+    async def create(
+        self, *, tenant: str, scopes: Iterable[str], name: str, max_priority: int | None = None
+    ) -> tuple[ApiKey, str]:
         """A new key and its token, which nobody can read again.
 
         Raises:

@@ -50,6 +50,7 @@ def projector(url_of: UrlOf) -> Projector:
             created_at_s=state.created_at_s,
             live=state.live,
             priority=record["priority"],
+            tenant=record["tenant"],
             events=[event for entry in new for event in events_of(entry, record)],
         )
 

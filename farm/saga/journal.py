@@ -85,6 +85,7 @@ class Projection:
         created_at_s: orders lists, newest first; must not change over a saga's life.
         live: whether the saga still wants somebody to drive it.
         priority: -1000 to 1000, higher is claimed first; read at creation.
+        tenant: for whom; of equal priority, tenants are claimed in turn. Read at creation.
         events: JSON objects, numbered by the store in this order.
     """
 
@@ -93,6 +94,7 @@ class Projection:
     created_at_s: float
     live: bool
     priority: int = 0
+    tenant: str = ""
     events: Sequence[Mapping[str, Any]] = ()
 
 

@@ -83,7 +83,9 @@ class Leases(Protocol):
         """Take up to ``limit`` live sagas that nobody holds.
 
         In this order: sagas with a message in their inbox, whatever the concurrency (a cancel must not queue); sagas
-        whose lease lapsed (their work is half done); waiting ones. Within each, priority first, then first in.
+        whose lease lapsed (their work is half done); waiting ones. Within each, priority first; then tenants in turn,
+        one saga of each, however many wait; of one tenant's, first in, first out. Whoever had nothing waiting comes
+        into the turn that is being claimed: nobody saves turns up, and nobody pays for what was claimed before.
         Lapsed leases of the claimant itself are left to its renewals for another ``ttl_s``: after an outage of the
         store all have lapsed, and work that goes on should not be fenced by its own coordinator.
 

@@ -82,6 +82,7 @@ async def submit(
 ) -> Response:
     """Submit a job: one or more designs, and how to show them."""
     intake = await receive_job(request, services, who.tenant)
+    who.check_priority(intake.request.priority)
     if dry_run:
         prepared = await decode(services, intake)
         told = await services.service.forecast(prepared, tenant=who.tenant, force=force)
@@ -110,7 +111,9 @@ async def submit_as(
 ) -> Response:
     """Submit a job under an id of your own: safe to repeat after a lost answer."""
     wanted = job_id_of_client(who.tenant, job_id)
-    prepared = await decode(services, await receive_job(request, services, who.tenant))
+    intake = await receive_job(request, services, who.tenant)
+    who.check_priority(intake.request.priority)
+    prepared = await decode(services, intake)
     return await _accept(request, services, who, prepared, wanted, force=force)
 
 
@@ -240,13 +243,17 @@ async def retry(
     overrides = await read_json(request)
     if not isinstance(overrides, dict):
         raise InvalidRequest(reason="the body must be a JSON object of members to change")
+    if isinstance(overrides.get("priority"), int):
+        who.check_priority(overrides["priority"])
 
     async def make(job_id: str) -> Response:
         with suppress(NotFound):  # made by a replica that died before it answered
             return _accepted(await own(services, who, job_id), request)
         await _check_room(services, who)
         try:
-            again = await services.service.retry(record["id"], overrides, new_id=job_id, force=force)
+            # What somebody with a higher ceiling began goes on with this key's.
+            wanted = {"priority": min(record["priority"], who.max_priority), **overrides}
+            again = await services.service.retry(record["id"], wanted, new_id=job_id, force=force)
         except AlreadyExists:
             again = await own(services, who, job_id)
         return _accepted(again, request)

@@ -60,6 +60,40 @@ async def test_a_revoked_key_and_its_sessions_are_shut_at_once(shop: Shopfront) 
     assert (await client.get("/v1/jobs")).status_code == (await browser.get("/v1/jobs")).status_code == 401
 
 
+async def test_a_key_may_ask_for_no_more_than_its_priority(shop: Shopfront) -> None:
+    plain = await shop.visitor()
+    _, token = await shop.keys.create(tenant="default", scopes=[Scope.JOBS_WRITE], name="", max_priority=5)
+    favoured = shop.connect(headers={"Authorization": f"Bearer {token}"})
+    for client, asked, status in ((plain, 0, 202), (plain, 1, 403), (favoured, 5, 202), (favoured, 6, 403)):
+        answer = await client.post("/v1/jobs", **form(priority=asked))
+        assert answer.status_code == status, (asked, answer.text)
+        if status == 403:
+            assert answer.json()["code"] == "priority_too_high"
+            assert not answer.json()["retryable"]
+            same = await client.put("/v1/jobs/job_01kawr3v00000000000000000a", **form(priority=asked))
+            assert same.json()["code"] == "priority_too_high"
+    assert len((await shop.client.get("/v1/jobs")).json()["jobs"]) == 2, "what was refused left nothing"
+
+
+async def test_a_retry_of_a_more_urgent_job_takes_the_keys_own_ceiling(shop: Shopfront) -> None:
+    urgent = (await shop.client.post("/v1/jobs", **form(priority=90))).json()
+    async with shop.workshop.running():
+        await shop.workshop.ended(urgent["id"])
+    plain = await shop.visitor()
+    refused = await plain.post(f"/v1/jobs/{urgent['id']}/retry", json={"priority": 90})
+    assert (refused.status_code, refused.json()["code"]) == (403, "priority_too_high")
+    again = (await plain.post(f"/v1/jobs/{urgent['id']}/retry")).json()
+    assert again["priority"] == 0
+
+
+async def test_keys_of_before_there_were_ceilings_keep_what_they_had(shop: Shopfront) -> None:
+    key, token = await shop.keys.create(tenant="default", scopes=[Scope.JOBS_WRITE], name="old")
+    kept = {name: value for name, value in key.to_dict().items() if name != "max_priority"}
+    await shop.keys._client.hset("farm:keys", key.id, json.dumps(kept))
+    client = shop.connect(headers={"Authorization": f"Bearer {token}"})
+    assert (await client.post("/v1/jobs", **form(priority=100))).status_code == 202
+
+
 async def test_a_browser_logs_in_writes_with_its_token_and_logs_out(shop: Shopfront) -> None:
     _, token = await shop.keys.create(tenant="default", scopes=[Scope.JOBS_WRITE], name="")
     browser = shop.connect()

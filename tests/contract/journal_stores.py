@@ -60,6 +60,7 @@ def projection(
     live: bool = True,
     created_at_s: float = 1000.0,
     priority: int = 0,
+    tenant: str = "",
     index: dict[str, str] | None = None,
     events: tuple[dict[str, object], ...] = (),
     **record: object,
@@ -70,6 +71,7 @@ def projection(
         created_at_s=created_at_s,
         live=live,
         priority=priority,
+        tenant=tenant,
         events=events,
     )
 

@@ -198,3 +198,32 @@ async def test_hundreds_of_followers_leave_the_journal_its_connections(store: St
     await asyncio.sleep(0.5)
     await store.journal.append(lease, 1, FAILED, projection(live=False, events=({"n": 1},)))
     assert await asyncio.wait_for(asyncio.gather(*followers), 10) == [1] * 300
+
+
+async def test_what_was_queued_before_there_were_turns_goes_first_in_its_order(
+    store: Store, admin: redis.Redis
+) -> None:
+    for n in range(4):
+        await store.journal.create(f"old{n}", CREATED, projection(tenant="big"))
+        order = n + 1  # as it was then: the number of its arrival
+        admin.hset(f"farm:s:old{n}", "ord", order)
+        admin.zadd("farm:queue", {f"old{n}": order})
+    admin.delete("farm:turn", "farm:turns:0")
+    (lease,) = await store.leases.claim("me", ttl_s=30.0, limit=1)
+    assert lease.saga_id == "old0"
+    for n in range(3):
+        await store.journal.create(f"big{n}", CREATED, projection(tenant="big"))
+    await store.journal.create("small", CREATED, projection(tenant="small"))
+    claimed = await store.leases.claim("me", ttl_s=30.0, limit=5)
+    assert [lease.saga_id for lease in claimed[:3]] == ["old1", "old2", "old3"]
+    assert {lease.saga_id for lease in claimed[3:]} == {"big0", "small"}
+
+
+async def test_turns_of_tenants_with_nothing_waiting_are_not_kept(store: Store, admin: redis.Redis) -> None:
+    for n in range(50):
+        await store.journal.create(f"s{n}", CREATED, projection(tenant=f"tenant{n}"))
+    assert len(await store.leases.claim("me", ttl_s=30.0, limit=50)) == 50
+    for n in range(2):
+        await store.journal.create(f"t{n}", CREATED, projection(tenant="one"))
+    await store.leases.claim("me", ttl_s=30.0, limit=50)
+    assert admin.zcard("farm:turns:0") == 1

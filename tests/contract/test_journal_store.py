@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import aclosing
+from random import Random
 
 import pytest
 
@@ -161,6 +162,63 @@ async def test_claims_go_by_priority_then_first_in(subject: Subject) -> None:
     epochs = [lease.epoch for lease in claimed]
     assert epochs == sorted(set(epochs))
     assert await subject.store.leases.claim("me", ttl_s=TTL_S) == ()
+
+
+async def test_tenants_are_claimed_in_turn_whoever_has_the_longer_queue(subject: Subject) -> None:
+    await asyncio.gather(*(born(subject, f"big{n:04d}", tenant="big") for n in range(1000)))
+    for n in (2, 0, 1):
+        await born(subject, f"small{n}", tenant="small")
+    await born(subject, "urgent", tenant="big", priority=1)
+    claimed = await subject.store.leases.claim("me", ttl_s=TTL_S, limit=4)
+    assert [lease.saga_id for lease in claimed[:1]] == ["urgent"], "priority comes before turns"
+    claimed += await subject.again.leases.claim("other", ttl_s=TTL_S, limit=5)
+    whose = [lease.saga_id.rstrip("0123456789") for lease in claimed[1:]]
+    assert [whose[:2].count("small"), whose[:4].count("small"), whose[:6].count("small")] == [1, 2, 3]
+    assert whose[6:] == ["big"] * 2, "who has nothing more waiting holds nobody up"
+    smalls = [lease.saga_id for lease in claimed if lease.saga_id.startswith("small")]
+    assert smalls == ["small2", "small0", "small1"], "each tenant's own: first in, first out"
+
+
+async def test_nobody_saves_turns_up_and_nobody_pays_for_what_was_claimed_before(subject: Subject) -> None:
+    for n in range(20):
+        await born(subject, f"early{n:02d}", tenant="busy")
+    assert len(await subject.store.leases.claim("me", ttl_s=TTL_S, limit=20)) == 20
+    for n in range(6):
+        await born(subject, f"busy{n}", tenant="busy")
+        await born(subject, f"idle{n}", tenant="idle")
+    claimed = await subject.store.leases.claim("me", ttl_s=TTL_S, limit=8)
+    assert sum(lease.saga_id.startswith("busy") for lease in claimed) == 4
+    await born(subject, "new", tenant="new")
+    claimed = await subject.store.leases.claim("me", ttl_s=TTL_S, limit=3)
+    assert "new" in [lease.saga_id for lease in claimed]
+
+
+async def test_one_who_sends_job_after_job_gets_no_more_than_its_turns(subject: Subject) -> None:
+    for n in range(10):
+        await born(subject, f"patient{n}", tenant="patient")
+    claimed: list[str] = []
+    for n in range(8):
+        await born(subject, f"eager{n}", tenant="eager")
+        claimed += [lease.saga_id for lease in await subject.store.leases.claim("me", ttl_s=TTL_S, limit=1)]
+    assert 3 <= sum(name.startswith("patient") for name in claimed) <= 5
+
+
+async def test_in_any_order_of_arrivals_and_claims_turns_are_kept(subject: Subject) -> None:
+    random = Random(7)
+    waiting: dict[tuple[int, str], list[str]] = {}
+    number = 0
+    for _ in range(60):
+        for _ in range(random.randrange(4)):
+            priority, tenant = random.choice((0, 0, 5)), random.choice("abc")
+            number += 1
+            name = f"{random.randrange(1000):03d}-{number}"
+            await born(subject, name, tenant=tenant, priority=priority)
+            waiting.setdefault((priority, tenant), []).append(name)
+        claimed = await subject.store.leases.claim("me", ttl_s=TTL_S, limit=random.randrange(1, 4))
+        for lease in claimed:
+            priority, tenant = next(key for key, names in waiting.items() if lease.saga_id in names)
+            assert priority == max(key[0] for key, names in waiting.items() if names)
+            assert waiting[priority, tenant].pop(0) == lease.saga_id, "first in, first out within tenant and priority"
 
 
 async def test_all_coordinators_together_never_exceed_the_concurrency(subject: Subject) -> None:

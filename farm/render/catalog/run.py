@@ -201,6 +201,7 @@ def run_projection(saga_id: str, state: SagaState, new: Sequence[Entry]) -> Proj
         index={"status": record["status"], "tenant": record["tenant"], "name": record["name"]},
         created_at_s=state.created_at_s,
         live=state.live,
+        tenant=record["tenant"],
         events=(),
     )
 
