@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from farm.errors import BodyTooLarge, HostNotServed
 from serve_app.conditions import stated_bytes
 from serve_app.hosts import Hosts
+from serve_app.policy import policy
 from serve_app.problems import problem_of
 
 SECURITY = {
@@ -15,15 +16,7 @@ SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    # For the 3D viewer alone: its decoder is WebAssembly, and its own style stands in its template (the hash changes
-    # with its version; tests/web opens it under this policy). Scripts in strings or in pages are never run.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; "
-        "style-src 'self' 'sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0='; "
-        "img-src 'self' blob: data:; media-src 'self' blob:; "
-        "connect-src 'self' blob:; font-src 'self'; worker-src 'self' blob:; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": policy(),
 }
 
 

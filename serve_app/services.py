@@ -29,6 +29,7 @@ from farm.saga.store import Store
 from farm.settings import Settings
 from serve_app.idempotency import Answers
 from serve_app.limits import Limiter
+from serve_app.policy import Elsewhere
 from serve_app.sessions import Sessions
 from serve_app.uploads import Tickets
 
@@ -61,6 +62,7 @@ class Services:
         nurseries: where these processes are born.
         kit: what a catalogue's plan looks at; its workers do nothing.
         planning: bounds the manifests that are read at once.
+        elsewhere: where the store's own addresses lead; pages may show pictures from there.
         scrape: reads the metrics of the cluster's nodes; blocking.
         temp: this process's folder for temporary files; those of dead processes are swept.
     """
@@ -86,6 +88,7 @@ class Services:
     temp: Path
     scrape: Callable[[], Sequence[str]]
     overview: Overview
+    elsewhere: Elsewhere
 
 
 def no_cluster() -> Sequence[str]:
@@ -139,6 +142,7 @@ async def open_services(
             temp=folders.make(here),
             scrape=scrape,
             overview=Overview(sagas=farm.sagas, board=RedisBoard(farm.redis), clock=SystemClock()),
+            elsewhere=Elsewhere(farm.store),
         )
 
 

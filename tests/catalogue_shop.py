@@ -198,9 +198,11 @@ class CatalogueShop:
 
 
 @asynccontextmanager
-async def open_catalogue(place: Place, **settings: Any) -> AsyncIterator[CatalogueShop]:
-    """The farm of a place; several processes may open the same."""
-    objects = FileStore(place.home / "objects")
+async def open_catalogue(
+    place: Place, *, objects: ObjectStore | None = None, **settings: Any
+) -> AsyncIterator[CatalogueShop]:
+    """The farm of a place; several processes may open the same. Its objects lie in a folder, or as the test says."""
+    objects = objects or FileStore(place.home / "objects")
     link = RedisLink(place.store_url, namespace=place.namespace)
     sagas = open_linked(link, expand=partial(brief.full, url_of=objects.url))
     runs = open_redis(place.store_url, namespace=f"{place.namespace}:run")

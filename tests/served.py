@@ -15,6 +15,7 @@ from farm.saga.clock import SystemClock
 from farm.wiring import open_webhooks
 from serve_app.idempotency import Answers
 from serve_app.limits import Limiter
+from serve_app.policy import Elsewhere
 from serve_app.services import Services, Statistics, no_cluster
 from serve_app.sessions import Sessions
 from serve_app.uploads import Tickets
@@ -49,4 +50,5 @@ async def services_of(
         temp=place.home,
         scrape=no_cluster,
         overview=Overview(sagas=shop.sagas, board=RedisBoard(client), clock=SystemClock()),
+        elsewhere=Elsewhere(shop.objects),
     )

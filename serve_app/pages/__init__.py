@@ -7,6 +7,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from serve_app.policy import policy
+from serve_app.services import TheServices
+
 SITE = Path(__file__).parent / "site"
 VENDOR = Path(__file__).parent / "vendor"
 
@@ -28,9 +31,10 @@ router = APIRouter(include_in_schema=False)
 _FILES = StaticFiles(directory=SITE)
 
 
-def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
-    async def show(request: Request) -> Response:
+def _page(name: str) -> Callable[[Request, TheServices], Awaitable[Response]]:
+    async def show(request: Request, services: TheServices) -> Response:
         answer = await _FILES.get_response(name, request.scope)
+        answer.headers["Content-Security-Policy"] = policy(await services.elsewhere.origin())
         answer.headers["Cache-Control"] = "no-cache"  # asked for again each time, and sent again when it changed
         return answer
 

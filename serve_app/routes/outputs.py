@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
@@ -42,6 +42,9 @@ async def output(
     services: TheServices,
     record: OwnJob,
     name: Annotated[str, Path(max_length=120, examples=["front_0deg.png"])],
+    redirect: Annotated[
+        bool, Query(description="May the answer be the address of the bytes? `false`: the bytes themselves.")
+    ] = True,
     range_: Annotated[str | None, Header(alias="Range")] = None,
     if_none_match: Annotated[str | None, Header()] = None,
     if_range: Annotated[str | None, Header()] = None,
@@ -61,7 +64,7 @@ async def output(
             raise ObjectMissing(key=artifact["key"])
         headers["Content-Length"] = str(found.size_bytes)
         return Response(media_type=artifact["content_type"], headers=headers)
-    link = await blocking(services.store.signed_url, artifact["key"], LINK_S)
+    link = await blocking(services.store.signed_url, artifact["key"], LINK_S) if redirect else None
     if link is not None:
         return RedirectResponse(link, status_code=307, headers={"Cache-Control": "private, no-store"})
     data = await blocking(services.store.get, artifact["key"], sha256=artifact["sha256"])

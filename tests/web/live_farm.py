@@ -14,7 +14,7 @@ import uvicorn
 from farm.adapters.file_store import FileStore
 from farm.adapters.redis_keys import RedisKeys
 from farm.domain.access import EVERYTHING
-from farm.render.ports import ViewTask
+from farm.render.ports import ObjectStore, ViewTask
 from farm.settings import Settings
 from serve_app.api import build_api
 from serve_app.services import Services
@@ -32,10 +32,11 @@ class LiveFarm:
         key: opens everything.
         gate: views wait for it, but for those in ``passing``.
         broken: views that fail while they are named here, with the error.
-        objects: the farm's own.
+        objects: the farm's own; in a folder where the test gives none.
+        files: what films and models are, by their file name; painted ones are none.
     """
 
-    def __init__(self, home: Path, store_url: str) -> None:
+    def __init__(self, home: Path, store_url: str, *, objects: ObjectStore | None = None) -> None:
         self._home = home
         self._store_url = store_url
         self._up = threading.Event()
@@ -47,7 +48,8 @@ class LiveFarm:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.key = ""
-        self.objects = FileStore(home / "objects")
+        self.objects: ObjectStore = objects or FileStore(home / "objects")
+        self.files: dict[str, bytes] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -78,10 +80,14 @@ class LiveFarm:
             client = await stack.enter_async_context(redis.asyncio.Redis.from_url(self._store_url))
             place = await stack.enter_async_context(
                 open_catalogue(
-                    Place(self._home, self._store_url, "farm"), fetch_hosts="127.0.0.1", webhook_http_hosts="127.0.0.1"
+                    Place(self._home, self._store_url, "farm"),
+                    objects=self.objects,
+                    fetch_hosts="127.0.0.1",
+                    webhook_http_hosts="127.0.0.1",
                 )
             )
             place.shop.painters.before = self._before
+            place.shop.painters.files = self.files
             place.painters.before = self._before_row
             keys = RedisKeys(client)
             _, self.key = await keys.create(tenant="default", scopes=EVERYTHING, name="browser")

@@ -146,7 +146,7 @@ export function zoom(title, url, name) {
   const dialog = make("dialog", { "aria-label": title },
     make("div", { class: "zoom" },
       make("header", {}, make("h2", {}, title),
-        make("a", { class: "button", href: url, download: name }, "Download"),
+        make("a", { class: "button", href: `${url}?redirect=false`, download: name }, "Download"),
         make("button", { class: "plain", onclick: () => dialog.close() }, "Close")),
       make("div", { class: "pane" }, picture)));
   dialog.addEventListener("close", () => dialog.remove());

@@ -10,6 +10,11 @@ function own(url) {
   return new URL(url, location.href).pathname;
 }
 
+/** For what a script fetches, and for what is kept under its name: an object store elsewhere would allow neither. */
+function bytes(url) {
+  return `${own(url)}?redirect=false`;
+}
+
 /** Cards for film and model, as far as there are any. */
 export function extras(job) {
   const cards = [];
@@ -18,7 +23,7 @@ export function extras(job) {
       make("video", { src: own(job.outputs[FILM]), controls: true, loop: true, muted: true, playsinline: true, class: "frame", "aria-label": "Turntable film" }),
       make("figcaption", {}, "Turntable"))));
   }
-  if (job.outputs[MODEL]) cards.push(viewer(own(job.outputs[MODEL])));
+  if (job.outputs[MODEL]) cards.push(viewer(bytes(job.outputs[MODEL])));
   return cards;
 }
 
@@ -48,8 +53,8 @@ export function downloads(job) {
   const link = (name, url) => make("a", { class: "button", href: url, download: name }, name);
   return make("section", { class: "card pad", "aria-labelledby": "downloads-title" },
     make("h2", { id: "downloads-title" }, "Downloads"),
-    make("div", { class: "files" }, names.map((name) => link(name, own(job.outputs[name]))),
-      link("manifest.json", `/v1/jobs/${job.id}/outputs/manifest.json`)));
+    make("div", { class: "files" }, names.map((name) => link(name, bytes(job.outputs[name]))),
+      link("manifest.json", bytes(`/v1/jobs/${job.id}/outputs/manifest.json`))));
 }
 
 /** The product's other jobs, newest first; nothing where there are none. */
