@@ -409,6 +409,34 @@ class StoreUnavailable(InfrastructureError):
     hint = "Check FARM_REDIS_URL and that the server is up; no job is lost meanwhile."
 
 
+class StoreNotWritable(StoreUnavailable):
+    """The journal's store takes no writes now: {reason}."""
+
+    code = "store_not_writable"
+    hint = "After a failover this passes by itself; else look at the server's role, replicas, memory, disk and ACL."
+
+
+class StoreNotDurable(StoreUnavailable):
+    """The journal's store keeps nothing on disk: {reason}."""
+
+    code = "store_not_durable"
+    hint = "Set appendonly yes on the server that FARM_REDIS_URL reaches, on its replicas too, or name another server."
+
+
+class StoreTooOld(StoreUnavailable):
+    """The journal's store cannot say when a write is on disk: {reason}."""
+
+    code = "store_too_old"
+    hint = "Use Redis 7.2 or newer, or Valkey, and allow WAITAOF; or set appendfsync always and allow CONFIG GET."
+
+
+class StoreEvicts(StoreUnavailable):
+    """The journal's store may throw away what it was given: {reason}."""
+
+    code = "store_evicts"
+    hint = "Set maxmemory-policy noeviction on the server, and on its replicas."
+
+
 class StorageUnavailable(InfrastructureError):
     """The object store does not answer: {reason}."""
 

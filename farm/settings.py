@@ -213,13 +213,24 @@ def variable_of(setting: Field[Any]) -> str:
 def _check_store_address(url: str) -> None:
     """Refuse what is no address of a Redis before anything is started for it; the value may hold a password."""
     try:
-        parts = urlsplit(url)
-        sound = not url or (parts.scheme in ("redis", "rediss", "unix") and (parts.port is None or parts.port > 0))
+        sound = not url or _names_a_store(url)
     except ValueError:
         sound = False
     if not sound:
-        reason = "it must be redis://[user:password@]host[:port][/database], rediss://… or unix:///path"
+        reason = (
+            "it must be redis://[user:password@]host[:port][/database], rediss://…, unix:///path "
+            "or redis+sentinel://host[:port][,host[:port]…]/service"
+        )
         raise InvalidSettings(variable="FARM_REDIS_URL", value="(hidden)", reason=reason)
+
+
+def _names_a_store(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme in ("redis+sentinel", "rediss+sentinel"):
+        hosts = [urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(",")]
+        named = all(host.hostname and (host.port is None or host.port > 0) for host in hosts)
+        return named and parts.path.strip("/") != ""
+    return parts.scheme in ("redis", "rediss", "unix") and (parts.port is None or parts.port > 0)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

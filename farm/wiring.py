@@ -12,7 +12,7 @@ from farm.adapters.builtin_catalog import BuiltinCatalog
 from farm.adapters.design_source import Designs
 from farm.adapters.redis_heartbeat import RedisProgressBoard
 from farm.adapters.redis_hooks import RedisEndpoints, RedisOutbox
-from farm.adapters.redis_journal import open_linked, open_redis
+from farm.adapters.redis_journal import open_linked
 from farm.adapters.redis_keys import RedisKeys
 from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_nodes import RedisNodes
@@ -133,8 +133,8 @@ async def open_farm(settings: Settings, *, store_url: str) -> AsyncIterator[Farm
     link = RedisLink(store_url, namespace=JOBS)  # refuses an address that is none
     objects = open_objects(settings)
     sagas = open_linked(link, expand=partial(brief.full, url_of=objects.url))
-    runs, batches = open_redis(store_url, namespace=RUNS), open_redis(store_url, namespace=BATCHES)
-    client = redis.asyncio.Redis.from_url(store_url)
+    runs, batches = open_linked(link.beside(RUNS)), open_linked(link.beside(BATCHES))
+    client = link.client
     try:
         catalog = open_catalog(settings, client)
         parts = Parts(store=objects, catalog=catalog, workers=NoWorkers(), settings=settings)
@@ -166,8 +166,7 @@ async def open_farm(settings: Settings, *, store_url: str) -> AsyncIterator[Farm
             nodes=RedisNodes(client, SystemClock(), limit=settings.node_failures),
         )
     finally:
-        await client.aclose()
-        for store in (sagas, runs, batches):
+        for store in (batches, runs, sagas):  # the link of the jobs owns the connections
             await store.close()
 
 

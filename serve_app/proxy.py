@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from farm.adapters.redis_connections import Connections
 from farm.adapters.redis_keys import RedisKeys
 from farm.errors import BodyTooLarge, FarmError, StoreUnavailable, Unauthorised
 from farm.home.folder import Home
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 LOGIN = "/session"
 LOGIN_BYTES = 16_384
 PATIENCE_S = 5.0
+PROXY_CONNECTIONS = 16
+"""To the store, from each proxy: it asks one short question for each body."""
 _NO_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -179,8 +182,7 @@ async def open_guard() -> Guard:
         store_url = host.store_url if host is not None else ""
     if not store_url:
         raise StoreUnavailable(reason="no farm is up in this FARM_HOME")
-    client = redis.asyncio.Redis.from_url(store_url, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S)
-    return KeyGuard(settings, client)
+    return KeyGuard(settings, Connections(store_url, commands=PROXY_CONNECTIONS, timeout_s=PATIENCE_S).client)
 
 
 def middlewares() -> list[Middleware]:

@@ -24,8 +24,9 @@ from typing import Any
 import redis
 
 import farm
+from farm.adapters.redis_blocking import open_blocking
 from farm.adapters.redis_board import BOARD
-from farm.adapters.redis_link import translated, valid_address
+from farm.adapters.redis_link import translated
 from farm.errors import BackupBroken, Conflict, StoreUnavailable
 from farm.render.cluster import STALE_S
 
@@ -358,5 +359,4 @@ def _raw(value: Value) -> bytes:
 
 
 def _client(url: str) -> redis.Redis:
-    with valid_address():
-        return redis.Redis.from_url(url, protocol=2, socket_timeout=60.0, socket_connect_timeout=5.0)
+    return open_blocking(url, timeout_s=60.0, socket_connect_timeout=5.0)

@@ -10,12 +10,10 @@ import json
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-import redis
 import redis.asyncio
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from farm.adapters.redis_link import translated, valid_address
+from farm.adapters.redis_blocking import open_blocking
+from farm.adapters.redis_link import translated
 from farm.render.tasks.heartbeat import Beat, Beats, Board, Grant, ProcessId, Pulse
 
 _EPOCHS = "farm:beat:epochs"
@@ -50,15 +48,8 @@ class RedisPulse:
     """A worker's heartbeat. Blocking; one connection, which must be this thread's alone."""
 
     def __init__(self, url: str, *, timeout_s: float = 5.0) -> None:
-        self._client = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            decode_responses=True,
-            retry=Retry(
-                NoBackoff(), 1
-            ),  # a connection that went stale is opened anew; the rest is the heart's patience
-        )
+        # A connection that went stale is opened anew; the rest is the heart's patience.
+        self._client = open_blocking(url, timeout_s=timeout_s, retries=1, decode_responses=True)
         self._script = self._client.register_script(_BEAT)
 
     def beat(self, grant: Grant, beat: Beat, *, ttl_s: float) -> bool:
@@ -85,9 +76,8 @@ def ping(url: str, *, timeout_s: float = 5.0) -> None:
     Raises:
         StoreUnavailable: when there is none.
     """
-    with valid_address(), translated():
-        with redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s) as client:
-            client.ping()
+    with translated(), open_blocking(url, timeout_s=timeout_s) as client:
+        client.ping()
 
 
 class RedisBeats:

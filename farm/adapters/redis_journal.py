@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from farm.adapters import redis_scripts as scripts
-from farm.adapters.redis_link import RedisLink, translated
+from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_records import Expand, RedisDoorbell, RedisEvents, RedisRecords, index_name, packed
 from farm.errors import AlreadyExists, Conflict, Fenced, NotFound
 from farm.saga.inbox import Inbox
@@ -196,7 +196,7 @@ def open_redis(url: str, *, namespace: str = "farm", expand: Expand = dict) -> S
     """The saga store in the Redis at ``url``; connects when first asked, for good within that event loop.
 
     Args:
-        url: ``redis://``, ``rediss://`` or ``unix://``. One primary (with replicas), not Redis Cluster.
+        url: see `farm.adapters.redis_address`. One primary (with replicas), not Redis Cluster.
         namespace: begins every key, so that farms may share a server.
         expand: makes the records that are shown of those that are kept.
     """
@@ -205,12 +205,6 @@ def open_redis(url: str, *, namespace: str = "farm", expand: Expand = dict) -> S
 
 def open_linked(link: RedisLink, *, expand: Expand = dict) -> Store:
     """The saga store over a link, for those who ask more of the link beside it."""
-
-    async def ping() -> None:
-        with translated():
-            await link.client.ping()
-        await link.check_durability()
-
     return Store(
         journal=RedisJournal(link),
         leases=RedisLeases(link),
@@ -220,7 +214,7 @@ def open_linked(link: RedisLink, *, expand: Expand = dict) -> Store:
         events=RedisEvents(link),
         counters=RedisCounters(link),
         close=link.close,
-        ping=ping,
+        ping=link.check,
     )
 
 

@@ -5,45 +5,26 @@ connection, and Redis writes their appends to disk in one go.
 """
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    ClusterDownError,
-    MasterDownError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
+from farm.adapters.redis_connections import Connections
+from farm.adapters.redis_errors import fault_of
+from farm.adapters.redis_errors import translated as translated
 from farm.adapters.redis_scripts import Script
-from farm.errors import FarmError, InvalidRequest, InvalidSettings, SagaError, StoreUnavailable
-
-log = logging.getLogger(__name__)
+from farm.errors import FarmError, InvalidRequest, StoreUnavailable
 
 LANES = 2
 """Round trips under way at once: while one waits for the disk, the other's answers are worked on."""
 BATCH = 256
-FOLLOWERS = 5000
-"""The most connections that wait for events; whoever lets followers in bounds them long before."""
-TIMEOUT_S = 5.0
 SLICE_S = 2.0
 """A blocking read is repeated in slices shorter than the timeout by which a dead server is noticed."""
 _DISK_TIMEOUT_MS = 4000
-_PASSING = (OutOfMemoryError, ReadOnlyError, TryAgainError, MasterDownError, ClusterDownError)
-_PASSING_WORDS = ("MISCONF", "LOADING", "BUSY", "NOREPLICAS", "READONLY", "OOM")
-"""Answers of a server that may well do better later: by the client's classes, and those it has none for."""
+_PROBE_MS = 60_000
 
 
 @dataclass(slots=True)
@@ -55,20 +36,29 @@ class _Asked:
 
 
 class RedisLink:
-    """One per process and event loop.
+    """One for each namespace, process and event loop; those of one process share its connections.
 
     Raises:
         InvalidSettings: when ``url`` is no address of a Redis.
     """
 
     def __init__(self, url: str, *, namespace: str = "farm") -> None:
+        self._over(Connections(url), namespace, owner=True)
+
+    def beside(self, namespace: str) -> "RedisLink":
+        """A link for other keys over the same connections; to be closed before this one."""
+        link = object.__new__(RedisLink)
+        link._over(self.connections, namespace, owner=False)
+        return link
+
+    def _over(self, connections: Connections, namespace: str, *, owner: bool) -> None:
         self.namespace = namespace
-        self.client = _client(url, max_connections=64)
-        # Whoever follows events blocks a connection; however many they are, the journal keeps its own.
-        self.followers = _client(url, max_connections=FOLLOWERS)
+        self.connections = connections
+        self.client = connections.client
+        self.followers = connections.followers
+        self._owner = owner
         self._waiting: deque[_Asked] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
-        self._always: bool | None = None
 
     def key(self, *parts: str) -> str:
         return ":".join((self.namespace, *parts))
@@ -114,57 +104,72 @@ class RedisLink:
             except Exception as error:  # whatever it is, those who wait must hear of it
                 _refuse(batch, error)
 
-    async def _send(self, batch: list[_Asked], *, load: bool = False) -> None:
-        if self._always is None:
-            await self.check_durability()
-        wait = not self._always and any(asked.durable for asked in batch)
-        async with self.client.pipeline(transaction=False) as pipe:
+    async def _send(self, batch: list[_Asked], *, load: bool = False, again: bool = True) -> None:
+        async with self.connections.pipe() as (pipe, connection):
+            if any(asked.durable for asked in batch):
+                if connection.standing.trouble is not None:
+                    await connection.look()  # it may have been mended
+                if (trouble := connection.standing.trouble) is not None:
+                    _refuse((asked for asked in batch if asked.durable), trouble)
+                    batch = [asked for asked in batch if not asked.durable]
+            if not batch:
+                return
             for asked in batch:
                 if load:
                     pipe.execute_command("EVAL", asked.script.text, 0, *asked.arguments)
                 else:
                     pipe.execute_command("EVALSHA", asked.script.sha, 0, *asked.arguments)
+            wait = connection.standing.confirms and any(asked.durable for asked in batch)
             if wait:
                 # On this very connection, right behind the writes: on another it would answer at once, proving nothing.
+                # Also where each write is synced before it is answered: that may have been changed a moment ago.
                 pipe.execute_command("WAITAOF", 1, 0, _DISK_TIMEOUT_MS)
             answers: list[Any] = await pipe.execute(raise_on_error=False)
-        on_disk = not wait or _on_disk(answers[-1])
+        doubt = _doubt(answers[-1]) if wait else None
         unknown: list[_Asked] = []
+        elsewhere: list[_Asked] = []
         for asked, answer in zip(batch, answers, strict=False):
             if asked.answer.done():  # nobody waits any more
                 continue
             if isinstance(answer, NoScriptError):
                 unknown.append(asked)
+            elif again and isinstance(answer, ReadOnlyError):
+                elsewhere.append(asked)  # a replica has done nothing of it
             elif isinstance(answer, RedisError):
-                asked.answer.set_exception(_translate(answer))
-            elif asked.durable and not on_disk:
-                asked.answer.set_exception(StoreUnavailable(reason="the write is not on disk yet"))
+                asked.answer.set_exception(fault_of(answer))
+            elif asked.durable and doubt is not None:
+                asked.answer.set_exception(doubt)
             else:
                 asked.answer.set_result(answer)
         if unknown:
-            await self._send(unknown, load=True)
+            await self._send(unknown, load=True, again=again)
+        if elsewhere:
+            await self._send(elsewhere, load=True, again=False)
 
-    async def check_durability(self) -> None:
-        """Find out how to have writes on disk: by itself with ``appendfsync always``, else by asking each time.
+    async def check(self) -> None:
+        """Do what a job's acceptance would need: ask the server anew who it is, write, and have it on disk.
 
         Raises:
-            InvalidSettings: when the server keeps nothing on disk.
+            StoreUnavailable: saying by its kind what an acceptance would meet.
         """
         with translated():
             try:
-                found: Mapping[Any, Any] = await self.client.config_get("append*")
-            except NoPermissionError:
-                found = {}
-            except ResponseError as error:
-                if "unknown command" not in str(error):  # hosted servers hide CONFIG
-                    raise
-                found = {}
-        if found.get("appendonly") == "no":
-            reason = "the server keeps nothing on disk, so no job would be safe; set appendonly yes"
-            raise InvalidSettings(variable="FARM_REDIS_URL", value="(hidden)", reason=reason)
-        self._always = found.get("appendonly") == "yes" and found.get("appendfsync") == "always"
-        if not self._always:
-            log.info("the store writes to disk with a delay; every append waits for it (WAITAOF)")
+                await self._try()
+            except ReadOnlyError:
+                await self._try()  # over a new connection: the server may only have changed its role
+
+    async def _try(self) -> None:
+        async with self.connections.pipe() as (pipe, connection):
+            await connection.look()
+            if (trouble := connection.standing.trouble) is not None:
+                raise trouble
+            confirms = connection.standing.confirms
+            pipe.set(self.key("probe"), 1, px=_PROBE_MS)
+            if confirms:
+                pipe.execute_command("WAITAOF", 1, 0, _DISK_TIMEOUT_MS)
+            answers: list[Any] = await pipe.execute()  # the first refusal raises
+        if confirms and (doubt := _doubt(answers[-1])) is not None:
+            raise doubt
 
     async def close(self) -> None:
         for lane in list(self._lanes):
@@ -172,40 +177,8 @@ class RedisLink:
         await asyncio.gather(*self._lanes, return_exceptions=True)
         _refuse(self._waiting, StoreUnavailable(reason="the link was closed"))
         self._waiting.clear()
-        await self.client.aclose()
-        await self.followers.aclose()
-
-
-def _client(url: str, *, max_connections: int) -> Redis:
-    # The farm repeats by itself what is safe to repeat; the client must not do so behind its back.
-    with valid_address():
-        return Redis.from_url(
-            url,
-            decode_responses=True,
-            protocol=2,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            max_connections=max_connections,
-            retry=Retry(NoBackoff(), 0),
-            **({} if url.startswith("unix:") else {"socket_keepalive": True}),
-        )
-
-
-@contextmanager
-def valid_address() -> Iterator[None]:
-    """Around every client that is made from an address.
-
-    Raises:
-        InvalidSettings: when it is none; what is wrong with it in detail is not told, it may be the password.
-    """
-    try:
-        yield
-    except ValueError:
-        reason = (
-            "it must be redis://[user:password@]host[:port][/database], rediss://… or unix:///path, "
-            "with / @ : # ? and % of a password written as %2F %40 %3A %23 %3F and %25"
-        )
-        raise InvalidSettings(variable="FARM_REDIS_URL", value="(hidden)", reason=reason) from None
+        if self._owner:
+            await self.connections.aclose()
 
 
 def _refuse(asked: Iterable[_Asked], error: Exception) -> None:
@@ -214,27 +187,9 @@ def _refuse(asked: Iterable[_Asked], error: Exception) -> None:
             one.answer.set_exception(error)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Driver errors become the farm's."""
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise _translate(error) from error
-
-
-def _translate(error: Exception) -> FarmError:
-    text = str(error) or type(error).__name__
-    if isinstance(error, ResponseError) and not isinstance(error, _PASSING) and not text.startswith(_PASSING_WORDS):
-        refused: FarmError = SagaError(reason=f"Redis refused: {text[:300]}")
-    else:
-        refused = StoreUnavailable(reason=text[:300])
-    refused.__cause__ = error
-    return refused
-
-
-def _on_disk(answer: Any) -> bool:
+def _doubt(answer: Any) -> FarmError | None:
+    """What a wait for the disk leaves to be desired."""
     if isinstance(answer, RedisError):
-        raise answer
+        return fault_of(answer)
     local: Sequence[int] = answer
-    return bool(local[0] >= 1)
+    return None if local[0] >= 1 else StoreUnavailable(reason="the write is not on disk yet")

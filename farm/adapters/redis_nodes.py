@@ -64,7 +64,7 @@ class RedisNodes:
                     after = change(before, self._clock.wall_s())
                     if after == before:
                         return before
-                    pipe.multi()  # type: ignore[no-untyped-call]
+                    pipe.multi()
                     pipe.hset(self._key, node_id, json.dumps(after.to_dict()))
                     try:
                         await pipe.execute()

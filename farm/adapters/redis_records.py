@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from farm.adapters import redis_scripts as scripts
 from farm.adapters.redis_link import SLICE_S, RedisLink, translated
-from farm.errors import InvalidRequest
+from farm.errors import InvalidRequest, StoreUnavailable
 from farm.saga.event import Event, Events
 from farm.saga.inbox import Doorbell
 from farm.saga.records import Page, Records
@@ -153,7 +153,10 @@ class RedisDoorbell:
         async with self._link.followers.pubsub(ignore_subscribe_messages=True) as pubsub:
             with translated():
                 await pubsub.subscribe(self._link.key("bell"))
+            turn = self._link.connections.turn
             while True:
+                if turn != self._link.connections.turn:  # a server that was replaced may stay silent for ever
+                    raise StoreUnavailable(reason="the server was replaced")
                 with translated():
                     message = await pubsub.get_message(timeout=SLICE_S)
                 if message is not None:

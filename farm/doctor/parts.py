@@ -49,27 +49,35 @@ def check_store(settings: Settings) -> Check:
 
 
 def ping_store(url: str, *, what: str) -> Check:
-    """Ask a Redis-protocol server for its version and how it keeps its data."""
-    import redis  # here, so that `farm --help` need not wait for it
+    """Ask a Redis-protocol server who it is and how it keeps its data, and write to it."""
+    # Here, so that `farm --help` need not wait for it.
+    from farm.adapters.redis_blocking import open_blocking, standing_of
+    from farm.adapters.redis_errors import translated
 
-    from farm.adapters.redis_link import valid_address
-
-    with valid_address():
-        connection = redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
-    try:
-        with connection as client:
-            about = client.info("everything")
-    except (redis.RedisError, OSError, ValueError) as error:
-        # The error of a refused connection names host and port, never the password.
-        raise StoreUnavailable(reason=f"{what}: {error}") from error
-    name = f"{about.get('server_name', 'redis')} {about.get('valkey_version') or about.get('redis_version')}"
-    if about.get("cluster_enabled"):
+    with open_blocking(url, timeout_s=ANSWER_S) as client:
+        try:
+            with translated():
+                standing = standing_of(client)
+        except StoreUnavailable as error:
+            # The error of a refused connection names host and port, never the password.
+            raise StoreUnavailable(reason=f"{what}: {error.reason}") from error
+        trouble = standing.trouble
+        if trouble is None and not (standing.replica or standing.clustered):
+            try:
+                with translated():
+                    client.set("farm:probe", 1, px=60_000)
+            except StoreUnavailable as error:
+                trouble = error
+    if standing.clustered:
         hint = "The journal wants one primary with replicas, not a Redis Cluster."
-        return Check(name="store", ok=False, detail=f"{what}: {name} in cluster mode", hint=hint)
-    if not about.get("aof_enabled"):
-        hint = "Turn on its append-only file: appendonly yes. What it acknowledges is lost in a crash otherwise."
-        return Check(name="store", ok=False, detail=f"{what}: {name} without an append-only file", hint=hint)
-    return Check(name="store", ok=True, detail=f"{what}: {name}, append-only file on")
+        return Check(name="store", ok=False, detail=f"{what}: {standing.name} in cluster mode", hint=hint)
+    if standing.replica:
+        hint = "Point FARM_REDIS_URL at the primary, or at its Sentinels: redis+sentinel://host,host/service."
+        return Check(name="store", ok=False, detail=f"{what}: {standing.name} is a replica", hint=hint)
+    if trouble is not None:
+        return Check(name="store", ok=False, detail=f"{what}: {trouble}", hint=trouble.hint)
+    on_disk = "append-only file on" if standing.keeps else "every write is confirmed to be on disk"
+    return Check(name="store", ok=True, detail=f"{what}: {standing.name}, {on_disk}")
 
 
 def start_embedded_store() -> Check:

@@ -15,7 +15,7 @@ import redis
 
 from farm.adapters.embedded_store import EmbeddedStore
 from farm.adapters.redis_journal import open_redis
-from farm.errors import InvalidSettings, StoreUnavailable
+from farm.errors import StoreNotDurable, StoreUnavailable
 from farm.saga.engine import Engine
 from farm.saga.lease import Lease
 from farm.saga.retry import NO_RETRY, RetryPolicy
@@ -143,9 +143,9 @@ async def test_a_store_that_syncs_late_is_asked_to_sync_behind_every_write(store
 
 async def test_a_store_that_keeps_nothing_is_refused(store: Store, admin: redis.Redis) -> None:
     admin.config_set("appendonly", "no")
-    with pytest.raises(InvalidSettings):
+    with pytest.raises(StoreNotDurable):
         await store.ping()
-    with pytest.raises(InvalidSettings):
+    with pytest.raises(StoreNotDurable):
         await store.journal.create("a", CREATED, projection())
 
 
