@@ -27,6 +27,7 @@ from blender.output import over
 from blender.protocol import VIEW_AZIMUTH_DEG, PanelPrint, ViewOrder
 from blender.session import Session
 from farm.adapters.bake_shelf import BakeShelf
+from farm.adapters.panel_places import PanelPlaces
 from farm.adapters.storage import open_store
 from farm.domain.template import Template
 from farm.picture.colour_difference import ciede2000, lab_of_srgb
@@ -80,12 +81,14 @@ def baked(studio: Studio, store: ObjectStore, size_px: int, samples: int, views:
     )  # fmt: skip
 
     async def one(task: BakeTask) -> BakedPart:
-        def transport(task: BakeTask, on_progress: Callable[[float], None]) -> Mapping[str, Any]:
+        def transport(
+            task: BakeTask, on_progress: Callable[[float], None]
+        ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
             return bake_view(studio.session(), task.view, size_px=task.size_px, samples=task.samples)
 
         return bake_part(
             task, store=store, bake_view=transport, renderer=_NoRenderer(), facts=template.facts,
-            template=template.folder, folder=work, progress=Progress(), log=TaskLog("bake"),
+            template=template.folder, places=PanelPlaces(template.folder, work / "places"), folder=work, progress=Progress(), log=TaskLog("bake"),
         )  # fmt: skip
 
     async def told(part: BakedPart) -> None:
@@ -224,9 +227,11 @@ def main() -> int:
     try:
         for view in views:
             baked(studio, store, given.size, given.bake_samples, [view], work)
+        shelf = BakeShelf(work / "places")
         relighter = Relighter(
-            store=store, shelf=BakeShelf(), template=template.id, template_hash=template.hash, threads=2
-        )
+            store=store, shelf=shelf, template=template.id, template_hash=template.hash, folder=template.folder,
+            threads=2,
+        )  # fmt: skip
         for design in chosen:
             for view in views:
                 order = order_of(
@@ -239,7 +244,7 @@ def main() -> int:
                 relighter.render(relit)
                 _, part = relighter.bake(order)
                 inside = printed(
-                    BakeShelf().take(store, part), [panel_texture(one) for one in order.prints],
+                    shelf.take(store, part, template.folder), [panel_texture(one) for one in order.prints],
                     width_px=given.size, height_px=given.size,
                 )  # fmt: skip
                 rows[design.name, view] = compared(Path(relit.out), reference, inside)

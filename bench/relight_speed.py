@@ -24,6 +24,7 @@ from blender import turntable
 from blender.output import write_picture
 from blender.protocol import ViewOrder
 from farm.adapters.bake_shelf import BakeShelf
+from farm.adapters.panel_places import PanelPlaces
 from farm.adapters.storage import open_store
 from farm.domain.template import Template
 from farm.picture.baked_view import BakedView
@@ -77,8 +78,8 @@ class Speed:
 
     def relighter(self, threads: int) -> Relighter:
         return Relighter(
-            store=self.store, shelf=BakeShelf(), template=self.template.id, template_hash=self.template.hash,
-            threads=threads,
+            store=self.store, shelf=BakeShelf(self.folder / "places"), template=self.template.id,
+            template_hash=self.template.hash, folder=self.template.folder, threads=threads,
         )  # fmt: skip
 
     # --- parts ------------------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ class Speed:
 
     def growth(self) -> None:
         """Shading alone, by size and cores."""
-        baked_view = BakeShelf().take(self.store, self._bake().parts[VIEW])
+        baked_view = BakeShelf(self.folder / "places").take(self.store, self._bake().parts[VIEW], self.template.folder)
         textures = [panel_texture(one) for one in self.order("growth", 1).prints]
         print("\n| size | cores | print to texels, s | shading, s | to JPEG, s | to PNG, s |\n" + "| ---: " * 6 + "|")
         for size_px in [one for one in (256, 512, 768, 1024) if one <= self.size_px]:
@@ -165,7 +166,7 @@ class Speed:
     def turntable(self, frames: Sequence[int]) -> None:
         """A film's frames both ways; what cannot be afforded here is extrapolated, and says so."""
         from blender.bake import bake_view
-        from farm.render.tasks.bake_task import packed
+        from farm.picture.light_file import packed
 
         session = self.studio.session()
         baking, relit, traced = [], [], []
@@ -177,12 +178,12 @@ class Speed:
                 template=self.template.id, template_hash=self.template.hash, view=VIEW, azimuth_deg=azimuth_deg,
                 size_px=self.size_px, samples=FILM_SAMPLES, token="bench", measure=False,
             )  # fmt: skip
-            kept = self.folder / f"{bakes.part_name(VIEW, azimuth_deg)}-{self.size_px}-{self.template.hash[:8]}.npz"
+            kept = self.folder / f"{bakes.part_name(VIEW, azimuth_deg)}-{self.size_px}-{self.template.hash[:8]}.light"
             if not kept.exists():
                 began_s = time.perf_counter()
                 kept.write_bytes(
                     packed(
-                        bake_view(
+                        *bake_view(
                             session, VIEW, size_px=task.size_px, samples=task.samples, azimuth_deg=task.azimuth_deg
                         )
                     )
@@ -196,7 +197,7 @@ class Speed:
         ready = None
         for azimuth_deg, kept in files:
             began_s = time.perf_counter()
-            view = BakedView.read(kept)
+            view = BakedView.read(kept, PanelPlaces(self.template.folder, self.folder / "places"))
             ready = ready or print_for(view, textures, width_px=self.size_px, height_px=self.size_px)
             pixels, window = relight_view(
                 view, ready, "#ffffff", width_px=self.size_px, height_px=self.size_px, threads=self.cores

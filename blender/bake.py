@@ -5,31 +5,26 @@ and specular, D the light that cloth of albedo one would return, M the part of i
 albedo filtered to the pixel, Ā the albedo round about. Three uniform greys tell the three apart.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from blender.output import Window
+from blender.pixel_places import EMPTY, SIDE, UNPRINTED, condensed
 from blender.places import INSIDE, STEP
 from blender.protocol import VIEW_AZIMUTH_DEG, ProtocolError, ViewOrder
 from blender.session import TEXELS_PER_PIXEL, Session
 from blender.studio import PlacedStudio
+from blender.template import Kind
 from blender.texture import linear_color
 
-SCHEMA = 1
+SCHEMA = 2
 GREYS = ("#000000", "#bcbcbc", "#f5f5f5")
 """Fabrics of the three renders: albedo 0, about one half, and nearly all that cloth returns."""
 SEED = 7919
 """Another than orders have, so that a bake's noise is not mistaken for the picture's."""
-SIDE = 4
-"""Sub-samples along each side of a pixel."""
-BENT_PX = 0.04
-"""A pixel's sub-samples that lie on the panel as evenly as this are kept as one plane instead of sixteen points."""
-UNPRINTED, MIXED, EMPTY = 253, 254, 255
-"""Panels of pixels: cloth seen from its back, several panels or a fold in one pixel, no garment."""
-
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -42,8 +37,8 @@ def bake_view(
     azimuth_deg: float | None = None,
     threads: int = 0,
     on_progress: Callable[[float], None] | None = None,
-) -> Arrays:
-    """Render the greys and the places of one view, and boil them down.
+) -> tuple[Arrays, dict[str, Any]]:
+    """Render the greys of one view, and boil them down.
 
     Args:
         samples: Paths per pixel of each grey.
@@ -51,15 +46,10 @@ def bake_view(
         on_progress: Called with the share that is done, on any thread.
 
     Returns:
-        The arrays of a bake, window-cropped, row 0 at the top; H × W pixels, K of them mixed.
-
-        ``specular``, ``diffuse``, ``mutual``: (H, W) or, where the light has colour, (H, W, 3) float16, linear, not
-        multiplied by coverage. ``alpha``: (H, W) uint8. ``panel``: (H, W) uint8, the panel's number, or one of
-        :data:`UNPRINTED`, :data:`MIXED`, :data:`EMPTY`. ``place``: (H, W, 2) uint16, the point in the pixel's middle,
-        over the panel's extents. ``slope``: (H, W, 4) float16, cm on the panel per sub-sample: x to the right, x down,
-        y to the right, y down. ``mixed_panel``: (K, 16) uint8 and ``mixed_place``: (K, 16, 2) uint16, the sub-samples
-        of the mixed pixels in reading order. ``extents``: (panels, 4) float64, smallest x and y and the two spans, cm.
-        ``facts``: JSON as bytes.
+        The arrays of a bake, window-cropped, row 0 at the top, and its facts. ``specular``, ``diffuse``, ``mutual``:
+        (H, W) or, where the light has colour, (H, W, 3) float32, linear, not multiplied by coverage. ``alpha``:
+        (H, W) uint8. Of a shop's ``.blend`` also its places, as :func:`blender.pixel_places.condensed` gives them;
+        those of a sewn garment are rasterised from its mesh, :func:`blender.pixel_places.rasterised`.
 
     Raises:
         ProtocolError, RenderError: As :meth:`blender.session.Session.render`.
@@ -84,11 +74,9 @@ def bake_view(
     for number, grey in enumerate(GREYS):
         pixels, window = session.render_window(order(grey), tell(0.3 * number, 0.3))
         light.append(pixels)
-    places, fine = session.render_places(order(GREYS[1], SIDE))
     alpha = light[1][..., 3]
     gain = float(session.template.facts["finish"]["albedo_gain"])
     transport = separate([one[..., :3] for one in light], [gain * linear_color(grey)[0] for grey in GREYS])
-    per_cm = studio.px_per_cm(size_px)
     facts = {
         "schema": SCHEMA,
         "template": session.template.facts["hash"],
@@ -100,14 +88,13 @@ def bake_view(
         "window": list(window),
         "panels": list(studio.panels),
         "albedo_gain": gain,
-        "texels_per_cm": TEXELS_PER_PIXEL * per_cm,
+        "texels_per_cm": TEXELS_PER_PIXEL * studio.px_per_cm(size_px),
     }
-    return {
-        **{name: array.astype(np.float16) for name, array in transport.items()},
-        "alpha": np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint8),
-        **_condensed(_blocks(places, fine, window), np.array(studio.boxes_cm), BENT_PX / per_cm),
-        "facts": np.frombuffer(json.dumps(facts, sort_keys=True).encode(), np.uint8),
-    }
+    arrays = {**transport, "alpha": np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint8)}
+    if session.template.kind is not Kind.SEWN:
+        # Only Blender knows what a shop's modifiers make of its mesh; ours is rasterised where it is needed.
+        arrays |= _places(session, studio, order(GREYS[1], SIDE), size_px, window)
+    return arrays, facts
 
 
 def separate(light: list[NDArray[np.float32]], albedos: list[float]) -> dict[str, NDArray[np.float32]]:
@@ -134,65 +121,22 @@ def _coloured(light: list[NDArray[np.float32]]) -> bool:
     return bool((total.max() - total.min()) > 0.002 * total.max())
 
 
-def _blocks(
-    places: NDArray[np.float32], fine: tuple[int, int, int, int], window: tuple[int, int, int, int]
-) -> NDArray[np.float32]:
-    """Put the sub-samples into the pixels of the window, (H, W, 16, 4); nothing where their own window is smaller."""
+def _places(session: Session, studio: PlacedStudio, order: ViewOrder, size_px: int, window: Window) -> Arrays:
+    """Ask Blender which points of the panels the sub-samples show."""
+    rendered, fine = session.render_places(order)
     left, top, right, bottom = (SIDE * edge for edge in window)
+    # Their own window is smaller where the garment ends.
     whole = np.zeros((bottom - top, right - left, 4), np.float32)
     x0, y0, x1, y1 = max(left, fine[0]), max(top, fine[1]), min(right, fine[2]), min(bottom, fine[3])
-    whole[y0 - top : y1 - top, x0 - left : x1 - left] = places[y0 - fine[1] : y1 - fine[1], x0 - fine[0] : x1 - fine[0]]
-    height, width = whole.shape[0] // SIDE, whole.shape[1] // SIDE
-    return whole.reshape(height, SIDE, width, SIDE, 4).swapaxes(1, 2).reshape(height, width, SIDE * SIDE, 4)
-
-
-def _condensed(points: NDArray[np.float32], boxes_cm: NDArray[np.float64], bent_cm: float) -> Arrays:
-    """Keep one plane for each pixel whose sub-samples lie on one, all sub-samples of the others."""
-    panels = len(boxes_cm)
-    code = np.rint(points[..., 2] * STEP).astype(np.int16)
+    whole[y0 - top : y1 - top, x0 - left : x1 - left] = (
+        rendered[y0 - fine[1] : y1 - fine[1], x0 - fine[0] : x1 - fine[0]]
+    )  # fmt: skip
+    code = np.rint(whole[..., 2] * STEP).astype(np.int16)
     which = np.full(code.shape, EMPTY, np.uint8)
-    seen = points[..., 3] > 0.5
-    which[seen] = np.clip(code[seen] - 1, 0, panels - 1)
+    seen = whole[..., 3] > 0.5
+    which[seen] = np.clip(code[seen] - 1, 0, len(studio.boxes_cm) - 1)
     which[seen & (code == INSIDE)] = UNPRINTED
-    own = np.minimum(which, panels - 1)
-    at_cm = boxes_cm[own, :2] + points[..., :2] * boxes_cm[own, 2:]
-    extents = np.array([_extent(at_cm[which == number]) for number in range(panels)])
-    alike = (which == which[..., :1]).all(axis=2)
-    printable = alike & (which[..., 0] < panels)
-    step = np.arange(SIDE) - (SIDE - 1) / 2
-    across, down = np.tile(step, SIDE), np.repeat(step, SIDE)
-    norm = float((across**2).sum())
-    middle = at_cm.mean(axis=2)
-    slope = np.stack(
-        [(at_cm * across[:, None]).sum(axis=2) / norm, (at_cm * down[:, None]).sum(axis=2) / norm], axis=-1
-    ).astype(np.float16)
-    plane = middle[:, :, None] + slope[:, :, None, :, 0] * across[:, None] + slope[:, :, None, :, 1] * down[:, None]
-    even = printable & (np.abs(plane - at_cm).max(axis=(2, 3)) <= bent_cm)
-    panel = np.where(alike & (even | ~printable), which[..., 0], MIXED).astype(np.uint8)
-    mixed = panel == MIXED
-    slope[~even] = 0
-    place = _quantised(middle, np.minimum(panel, panels - 1), extents)
-    place[~even] = 0
-    return {
-        "panel": panel,
-        "place": place,
-        "slope": slope.reshape(*panel.shape, 4),
-        "mixed_panel": which[mixed],
-        "mixed_place": _quantised(at_cm[mixed], own[mixed], extents),
-        "extents": extents,
-    }
-
-
-def _extent(at_cm: NDArray[np.float64]) -> list[float]:
-    """Smallest x and y that are seen, and the spans."""
-    if not len(at_cm):
-        return [0.0, 0.0, 1.0, 1.0]
-    low, high = at_cm.min(axis=0) - 0.01, at_cm.max(axis=0) + 0.01
-    return [*low, *(high - low)]
-
-
-def _quantised(
-    at_cm: NDArray[np.floating[Any]], panel: NDArray[np.uint8], extents: NDArray[np.float64]
-) -> NDArray[np.uint16]:
-    share = (at_cm - extents[panel, :2]) / extents[panel, 2:]
-    return np.round(np.clip(share, 0.0, 1.0) * 65535.0).astype(np.uint16)
+    boxes_cm = np.array(studio.boxes_cm, np.float32)
+    own = np.minimum(which, len(boxes_cm) - 1)
+    at_cm = boxes_cm[own, :2] + whole[..., :2] * boxes_cm[own, 2:]
+    return condensed(which, at_cm, studio.boxes_cm, studio.px_per_cm(size_px))

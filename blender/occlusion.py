@@ -40,7 +40,7 @@ def openness(points_cm: Array, normals: Array, faces: NDArray[np.int32]) -> tupl
         axes = np.stack([across, np.cross(toward, across), toward], axis=1)
         seen = (points_cm - centre) @ axes
         seen[:, :2] = seen[:, :2] / pixel_cm + SIDE_PX / 2
-        nearest, _ = rasterise(seen, faces, SIDE_PX)
+        nearest, _ = rasterise(seen, faces, 0, 0, SIDE_PX, SIDE_PX)
         facing = normals @ toward
         for side, sign in enumerate((1.0, -1.0)):
             weight = np.maximum(sign * facing, 0.0)

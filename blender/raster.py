@@ -9,44 +9,101 @@ from numpy.typing import NDArray
 from blender.template import Mesh
 from blender.views import Camera
 
+Float = NDArray[np.float32]
+
 NOWHERE_CM = -1000.0
 """Place on the panel where no outside of the garment is seen."""
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def rasterise(
-    seen: NDArray[np.float64], faces: NDArray[np.int32], side_px: int
+    seen: NDArray[np.float64], faces: NDArray[np.int32], left: int, top: int, width: int, height: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Find the nearest surface in every pixel's centre.
+    """Find the nearest surface in the centre of every pixel of a window.
 
     Args:
-        seen: (V, 3), column and row in pixels, and nearness: the larger, the nearer.
+        seen: (V, 3), as :func:`seen_by` gives it: column and row in pixels, and nearness.
         faces: (F, 3).
-        side_px: Of the square picture.
 
     Returns:
-        Nearness (side, side), -1e9 where nothing is, and the face's number, -1 where none is.
+        Nearness (height, width), -1e9 where nothing is, and the face's number, -1 where none is.
     """
-    nearest = np.full((side_px, side_px), -1e9)
-    shown = np.full((side_px, side_px), -1, np.int32)
+    nearest = np.full((height, width), -1e9)
+    shown = np.full((height, width), -1, np.int32)
     for face in range(len(faces)):
         a, b, c = seen[faces[face, 0]], seen[faces[face, 1]], seen[faces[face, 2]]
         area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
         if abs(area) < 1e-9:
             continue
-        left, right = max(0, int(min(a[0], b[0], c[0]))), min(side_px - 1, int(max(a[0], b[0], c[0])))
-        top, bottom = max(0, int(min(a[1], b[1], c[1]))), min(side_px - 1, int(max(a[1], b[1], c[1])))
-        for row in range(top, bottom + 1):
-            for column in range(left, right + 1):
+        first, last = max(top, int(min(a[1], b[1], c[1]))), min(top + height - 1, int(max(a[1], b[1], c[1])))
+        begin, end = max(left, int(min(a[0], b[0], c[0]))), min(left + width - 1, int(max(a[0], b[0], c[0])))
+        for row in range(first, last + 1):
+            for column in range(begin, end + 1):
                 x, y = column + 0.5, row + 0.5
                 v = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / area
                 w = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / area
                 if v >= 0 and w >= 0 and v + w <= 1:
                     depth = a[2] + v * (b[2] - a[2]) + w * (c[2] - a[2])
-                    if depth > nearest[row, column]:
-                        nearest[row, column] = depth
-                        shown[row, column] = face
+                    if depth > nearest[row - top, column - left]:
+                        nearest[row - top, column - left] = depth
+                        shown[row - top, column - left] = face
     return nearest, shown
+
+
+@njit(cache=True, nogil=True)
+def points_seen(
+    seen: NDArray[np.float64],
+    faces: NDArray[np.int32],
+    corner_cm: Float,
+    face_panel: NDArray[np.int8],
+    left: int,
+    top: int,
+    width: int,
+    height: int,
+) -> tuple[NDArray[np.int8], Float]:
+    """Find the nearest surface in the centre of every pixel of a window, and where on its panel that is.
+
+    Args:
+        seen: (V, 3), as :func:`seen_by` gives it.
+        faces: (F, 3).
+        corner_cm: (F, 3, 2), panel coordinates of every face's corners.
+        face_panel: (F,).
+
+    Returns:
+        The panel (height, width), -1 where nothing is; the point (height, width, 2) in cm, :data:`NOWHERE_CM` where
+        nothing is, or the garment's inside.
+    """
+    _, shown = rasterise(seen, faces, left, top, width, height)
+    panel = np.full((height, width), -1, np.int8)
+    at_cm = np.full((height, width, 2), NOWHERE_CM, np.float32)
+    for row in range(height):
+        for column in range(width):
+            face = shown[row, column]
+            if face < 0:
+                continue
+            panel[row, column] = face_panel[face]
+            a, b, c = seen[faces[face, 0]], seen[faces[face, 1]], seen[faces[face, 2]]
+            area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+            # Rows run down: a face seen from its outside turns the other way round.
+            if area >= 0:
+                continue
+            x, y = left + column + 0.5, top + row + 0.5
+            v = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / area
+            w = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / area
+            for axis in range(2):
+                at_cm[row, column, axis] = (
+                    (1 - v - w) * corner_cm[face, 0, axis] + v * corner_cm[face, 1, axis] + w * corner_cm[face, 2, axis]
+                )
+    return panel, at_cm
+
+
+def seen_by(mesh: Mesh, camera: Camera, azimuth_deg: float, *, side_px: int) -> NDArray[np.float64]:
+    """Where a mesh's points land in a square picture: (V, 3), column and row in pixels, and nearness.
+
+    Nearness is one over depth, which runs straight across a face in perspective.
+    """
+    seen = camera.project(mesh.points_cm, azimuth_deg)
+    return np.ascontiguousarray(np.concatenate([seen[:, :2] * side_px, 1 / seen[:, 2:]], axis=1))
 
 
 def look(mesh: Mesh, camera: Camera, azimuth_deg: float, *, side_px: int) -> dict[str, NDArray[Any]]:
@@ -56,23 +113,6 @@ def look(mesh: Mesh, camera: Camera, azimuth_deg: float, *, side_px: int) -> dic
         ``panel`` (H, W) int8, -1 where nothing is; ``x_cm`` and ``y_cm`` (H, W) float32, panel coordinates, both
         :data:`NOWHERE_CM` where nothing is, or the garment's inside.
     """
-    seen = camera.project(mesh.points_cm, azimuth_deg)
-    # Nearness as one over depth is what runs straight across a face in perspective.
-    seen = np.ascontiguousarray(np.concatenate([seen[:, :2] * side_px, 1 / seen[:, 2:]], axis=1))
-    _, face = rasterise(seen, mesh.faces, side_px)
-    rows, columns = np.nonzero(face >= 0)
-    corners = mesh.faces[face[rows, columns]]
-    a, b, c = (seen[corners[:, k]] for k in range(3))
-    x, y = columns + 0.5, rows + 0.5
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    v = ((x - a[:, 0]) * (c[:, 1] - a[:, 1]) - (y - a[:, 1]) * (c[:, 0] - a[:, 0])) / area
-    w = ((b[:, 0] - a[:, 0]) * (y - a[:, 1]) - (b[:, 1] - a[:, 1]) * (x - a[:, 0])) / area
-    shares = np.stack([1 - v - w, v, w], axis=1)
-    place = np.einsum("fk,fkd->fd", shares, mesh.corner_cm[face[rows, columns]])
-    # Rows run down: a face seen from its outside turns the other way round.
-    outside = area < 0
-    panel = np.full(face.shape, -1, np.int8)
-    panel[rows, columns] = mesh.face_panel[face[rows, columns]]
-    flat = np.full((*face.shape, 2), NOWHERE_CM, np.float32)
-    flat[rows[outside], columns[outside]] = place[outside]
-    return {"panel": panel, "x_cm": flat[..., 0], "y_cm": flat[..., 1]}
+    seen = seen_by(mesh, camera, azimuth_deg, side_px=side_px)
+    panel, at_cm = points_seen(seen, mesh.faces, mesh.corner_cm, mesh.face_panel, 0, 0, side_px, side_px)
+    return {"panel": panel, "x_cm": at_cm[..., 0], "y_cm": at_cm[..., 1]}

@@ -25,11 +25,7 @@ class SewnStudio:
         self._points_cm = np.asarray(mesh.points_cm)
         self._camera = Camera.of(template.facts["camera"])
         scene.build_scene(template, mesh)
-        extents = [template.panels[panel] for panel in PANELS]
-        self.boxes_cm: tuple[Rectangle, ...] = tuple(
-            (one["x_min_cm"], one["y_min_cm"], one["x_max_cm"] - one["x_min_cm"], one["y_max_cm"] - one["y_min_cm"])
-            for one in extents
-        )
+        self.boxes_cm: tuple[Rectangle, ...] = template.boxes_cm
 
     def show_print(self, panel: str, texels: Texels | None, rectangle_cm: Rectangle) -> None:
         """Show a print on a panel, or none."""

@@ -15,6 +15,9 @@ from blender.seal import broken_seals
 
 SCHEMA = 1
 
+Box = tuple[float, float, float, float]
+"""Left, top, width and height on a panel, in cm; y runs down."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mesh:
@@ -68,6 +71,14 @@ class Template:
     def panels(self) -> dict[str, dict[str, Any]]:
         """Extents, print area and outline of each panel."""
         return dict(self.facts["panels"])
+
+    @property
+    def boxes_cm(self) -> tuple[Box, ...]:
+        """Left, top, width and height of each panel, in the order of the mesh's numbers."""
+        return tuple(
+            (one["x_min_cm"], one["y_min_cm"], one["x_max_cm"] - one["x_min_cm"], one["y_max_cm"] - one["y_min_cm"])
+            for one in (self.facts["panels"][panel] for panel in PANELS)
+        )
 
     def mesh(self) -> Mesh:
         """Read the mesh.

@@ -39,7 +39,7 @@ async def services_of(
         limiter=Limiter.of(shop.settings, client),
         decoding=asyncio.Semaphore(2),
         nurseries=stack.enter_context(Nurseries(2)),
-        previewer=Previewer(shop.settings, store=shop.objects, shelf=BakeShelf(), threads=1),
+        previewer=Previewer(shop.settings, store=shop.objects, shelf=BakeShelf.of(shop.settings), threads=1),
         answers=Answers(client),
         tickets=Tickets(secret),
         catalogues=place.service,

@@ -89,7 +89,7 @@ class BlenderWorker:
         self.folders = TempFolders.of(station.settings)
         self.folder = self.folders.make(self.folders.process(identity))
         self.textures = TextureCache(self.folders.make(self.folder / "textures"))
-        self.bakes = BakeShelf()
+        self.bakes = BakeShelf.of(station.settings)
         self._station = station
         self._pulse = RedisPulse(station.redis_url)
         self._session: Session | None = None

@@ -81,7 +81,9 @@ class _Kitchen:
         with self._lock:
             if self._previewer is None:
                 cores = len(os.sched_getaffinity(0))
-                self._previewer = Previewer(self._settings, store=self._store, shelf=BakeShelf(), threads=cores)
+                self._previewer = Previewer(
+                    self._settings, store=self._store, shelf=BakeShelf.of(self._settings), threads=cores
+                )
         return self._previewer.preview(requested(self._settings, self._store, request, designs))
 
 

@@ -101,6 +101,7 @@ def relight_in_worker(station: Station, grant: Grant, task: ViewTask) -> ViewDon
             shelf=worker.bakes,
             template=garment.id,
             template_hash=garment.hash,
+            folder=template,
             threads=station.threads or len(os.sched_getaffinity(0)),
         )
         bench = Bench(
@@ -121,6 +122,7 @@ def relight_in_worker(station: Station, grant: Grant, task: ViewTask) -> ViewDon
 def bake_in_worker(station: Station, grant: Grant, task: BakeTask) -> BakedPart:
     """Bake one view in this process's warm Blender."""
     from blender.bake import bake_view
+    from farm.adapters.panel_places import PanelPlaces
     from farm.render.tasks.bake_task import bake_part
 
     worker = _worker(station)
@@ -129,7 +131,9 @@ def bake_in_worker(station: Station, grant: Grant, task: BakeTask) -> BakedPart:
     with worker.attempt(station, grant, task.token) as (heart, folder):
         session = worker.session(template, _device(station.settings), station.threads)
 
-        def transport(wanted: BakeTask, on_progress: Callable[[float], None]) -> Mapping[str, Any]:
+        def transport(
+            wanted: BakeTask, on_progress: Callable[[float], None]
+        ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
             return bake_view(
                 session,
                 wanted.view,
@@ -147,6 +151,7 @@ def bake_in_worker(station: Station, grant: Grant, task: BakeTask) -> BakedPart:
             renderer=session,
             facts=session.template.facts,
             template=template,
+            places=PanelPlaces(template, station.settings.home / "places"),
             folder=folder,
             progress=heart.progress,
             log=log,

@@ -1,26 +1,43 @@
 """Baked views kept open in a process, by the hash of their files, so that a picture waits for no disk."""
 
 from collections import OrderedDict
+from pathlib import Path
 from threading import Lock
+from typing import Self
 
+from farm.adapters.panel_places import PanelPlaces
 from farm.picture.baked_view import BakedView
 from farm.render.bakes import BakedPart
 from farm.render.ports import ObjectStore
+from farm.settings import Settings
 
 KEPT_VIEWS = 12
 """Open at once: two templates' six views; one of 1024 px holds some 30 MB."""
 
 
 class BakeShelf:
-    """The least recently used go when there are too many; threads may share it."""
+    """The least recently used go when there are too many; threads may share it.
 
-    def __init__(self, *, kept: int = KEPT_VIEWS) -> None:
+    Args:
+        places: the folder of this node in which places are kept, see `farm.adapters.panel_places`.
+    """
+
+    def __init__(self, places: Path, *, kept: int = KEPT_VIEWS) -> None:
+        self._places = places
         self._kept = kept
         self._open: OrderedDict[str, BakedView] = OrderedDict()
         self._lock = Lock()
 
-    def take(self, store: ObjectStore, part: BakedPart) -> BakedView:
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The shelf of a process of that farm."""
+        return cls(settings.home / "places")
+
+    def take(self, store: ObjectStore, part: BakedPart, template: Path) -> BakedView:
         """The baked view, read and checked when it is not open yet.
+
+        Args:
+            template: the folder of the template it belongs to.
 
         Raises:
             ObjectMissing, ObjectAltered, StorageUnavailable, StorageForbidden: as the store met them.
@@ -29,7 +46,8 @@ class BakeShelf:
         with self._lock:
             found = self._open.pop(part.sha256, None)
             if found is None:
-                found = BakedView.read(store.get(part.key, sha256=part.sha256))
+                places = PanelPlaces(template, self._places)
+                found = BakedView.read(store.get(part.key, sha256=part.sha256), places)
             self._open[part.sha256] = found
             while len(self._open) > self._kept:
                 self._open.popitem(last=False)

@@ -89,6 +89,7 @@ class BakeCamera:
                 shelf=self._shelf,
                 template=template.id,
                 template_hash=template.hash,
+                folder=template.folder,
                 threads=order.threads,
             )
             self._relighters[template.hash] = relighter

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from farm.adapters.bounded_folder import make_room
 from farm.errors import DiskFull
 from farm.render.ports import ObjectStore
 
@@ -32,19 +33,10 @@ class TextureCache:
         partial = path.with_suffix(".part")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._make_room(len(data))
+            make_room(self._folder, len(data), self._max_bytes)
             partial.write_bytes(data)
             partial.replace(path)
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise DiskFull(view="", reason=str(error), what="a texture") from error
         return path
-
-    def _make_room(self, wanted_bytes: int) -> None:
-        files = [(path, path.stat()) for path in self._folder.iterdir()]
-        total_bytes = sum(facts.st_size for _, facts in files) + wanted_bytes
-        for path, facts in sorted(files, key=lambda row: row[1].st_mtime_ns):
-            if total_bytes <= self._max_bytes:
-                return
-            path.unlink(missing_ok=True)
-            total_bytes -= facts.st_size

@@ -158,7 +158,7 @@ def _by_ourselves(settings: Settings, request: dict[str, Any], files: Sequence[b
         endpoint_url=settings.s3_endpoint_url or None,
         public_url=settings.public_url or None,
     )
-    previewer = Previewer(settings, store=store, shelf=BakeShelf(), threads=len(os.sched_getaffinity(0)))
+    previewer = Previewer(settings, store=store, shelf=BakeShelf.of(settings), threads=len(os.sched_getaffinity(0)))
     pictures: list[Preview] = previewer.preview(requested(settings, store, request, files))
     return [(picture.view, picture.data) for picture in pictures]
 

@@ -1,23 +1,31 @@
-"""A baked view: the light transport of one garment, camera and light, as `blender.bake` wrote it."""
+"""A baked view: the light transport of one garment, camera and light, and where on its panels each pixel lies."""
 
-import io
-import json
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from farm.errors import BakeBroken, BakeTooSmall
-from farm.picture.transport import Transport, fit
+from farm.picture import light_file
+from farm.picture.transport import Transport, Window, fit
 
-SCHEMA = 1
+SCHEMA = 2
 KEPT_SIZES = 3
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Places(Protocol):
+    """Where the pixels of a sewn garment's views lie on its panels: geometry, which a bake need not hold."""
+
+    def at(self, azimuth_deg: float, size_px: int, window: Window) -> Arrays:
+        """As `blender.pixel_places.rasterised` tells it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,27 +34,34 @@ class BakedView:
 
     Attributes:
         facts: view, azimuth, size, samples, window, panels and template of the bake.
-        arrays: as `blender.bake.bake_view` describes them.
+        arrays: light as `blender.bake.bake_view` describes it, places as `blender.pixel_places.condensed`.
     """
 
     facts: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]]
+    arrays: Arrays
     _sizes: "OrderedDict[tuple[int, int], Transport]" = field(default_factory=OrderedDict, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @classmethod
-    def read(cls, source: Path | bytes) -> Self:
+    def read(cls, source: Path | bytes, places: Places | None = None) -> Self:
         """Open a bake's file.
+
+        Args:
+            places: of the template, for a bake that is light alone.
 
         Raises:
             BakeBroken: when it is no bake, or one of another schema.
         """
         try:
-            with np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False) as stored:
-                arrays = {key: stored[key] for key in stored.files}
-            facts = json.loads(arrays.pop("facts").tobytes())
+            arrays, facts = light_file.unpacked(source if isinstance(source, bytes) else source.read_bytes())
             if facts["schema"] != SCHEMA:
                 raise ValueError(f"schema {facts['schema']}, not {SCHEMA}")
+            if "place" not in arrays:
+                if places is None:
+                    raise ValueError("it is light alone, and its template is not at hand")
+                left, top, right, bottom = (int(edge) for edge in facts["window"])
+                size_px, azimuth_deg = int(facts["size_px"]), float(facts["azimuth_deg"])
+                arrays.update(places.at(azimuth_deg, size_px, (left, top, right, bottom)))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             name = source.name if isinstance(source, Path) else "its file"
             raise BakeBroken(bake=name, reason=f"{type(error).__name__}: {error}") from error

@@ -14,9 +14,9 @@ from farm.render.ports import ObjectStore
 
 log = logging.getLogger(__name__)
 
-SCHEMA = 1
+SCHEMA = 2
 INDEX = "bake.json"
-RELIGHTER = "relight 1"
+RELIGHTER = "relight 2"
 """Name and version of what relights; raised when equal bakes and prints give other pictures."""
 
 
@@ -110,6 +110,11 @@ def part_name(view: str, azimuth_deg: float | None = None) -> str:
         if abs(own_deg - azimuth_deg % 360.0) < 1e-6:
             return name
     return f"turn_{azimuth_deg % 360.0:07.3f}"
+
+
+def part_key(template: str, template_hash: str, size_px: int, name: str) -> str:
+    """Where the file of a baked view lies."""
+    return f"{keys.bakes(template, template_hash, size_px)}{name}.light"
 
 
 def index_key(template: str, template_hash: str, size_px: int) -> str:

@@ -68,10 +68,11 @@ class Previewer:
         bake = self._bake(prepared.template, size_px, request["views"])
         textures = self._textures(prepared, size_px)
         background = request["background_color"]
+        garment = templates.find(self._settings.template_folders, prepared.template["id"])
         pictures = []
         ready: Print | None = None
         for view in request["views"]:
-            baked = self._shelf.take(self._store, bake.parts[view])
+            baked = self._shelf.take(self._store, bake.parts[view], garment.folder)
             if ready is None:
                 ready = print_for(baked, textures, width_px=width_px, height_px=height_px)
             pixels, window = relight_view(

@@ -1,6 +1,5 @@
 """Baking as a task: one view's light transport into the object store, its error measured against the path tracer."""
 
-import io
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,8 @@ from blender.output import write_picture
 from blender.protocol import PanelPrint, ViewOrder
 from farm.domain import keys
 from farm.errors import BakeBroken, ObjectMissing
-from farm.picture.baked_view import BakedView
+from farm.picture import light_file
+from farm.picture.baked_view import Arrays, BakedView, Places
 from farm.picture.chart import chart
 from farm.picture.colour_difference import ciede2000, lab_of_srgb
 from farm.picture.relight import printed, relight_view
@@ -35,8 +35,7 @@ MEASURE_SAMPLES = 64
 MEASURE_FABRICS = ("#ffffff", "#101010")
 MEASURE_SEED = 11
 
-Arrays = Mapping[str, NDArray[Any]]
-BakeView = Callable[[BakeTask, Callable[[float], None]], Arrays]
+BakeView = Callable[[BakeTask, Callable[[float], None]], tuple[Arrays, Mapping[str, Any]]]
 
 
 def bake_part(
@@ -47,6 +46,7 @@ def bake_part(
     renderer: Renderer,
     facts: Mapping[str, Any],
     template: Path,
+    places: Places,
     folder: Path,
     progress: Progress,
     log: TaskLog,
@@ -60,6 +60,7 @@ def bake_part(
         renderer: the same warm Blender, for what it is measured against.
         facts: the template's.
         template: the template's folder.
+        places: where its pixels lie on its panels.
         folder: the attempt's own, empty.
 
     Raises:
@@ -72,15 +73,15 @@ def bake_part(
         return found
     progress.enter("baking", 0.0)
     began_s = time.monotonic()
-    arrays = bake_view(task, lambda share: progress.advance(BAKED * share))
+    arrays, told = bake_view(task, lambda share: progress.advance(BAKED * share))
     progress.enter("storing", BAKED)
-    data = packed(arrays)
+    data = light_file.packed(arrays, told)
     prefix = keys.bakes(task.template, task.template_hash, task.size_px)
-    key = f"{prefix}{name}.npz"
+    key = bakes.part_key(task.template, task.template_hash, task.size_px, name)
     sha256 = store.put(key, data, content_type="application/octet-stream")
     log.say(f"{name}: {len(data)} bytes")
     error: dict[str, float] = {}
-    baked = BakedView.read(data)
+    baked = BakedView.read(data, places)
     if task.measure:
         progress.enter("measuring", STORED)
         error = measured(task, baked, renderer, facts, template, folder, progress)
@@ -95,8 +96,8 @@ def bake_part(
         seconds=round(time.monotonic() - began_s, 2),
         error=error,
     )
-    told = json.dumps(asdict(part), indent=1, sort_keys=True)
-    store.put(f"{prefix}{name}.json", told.encode(), content_type="application/json")
+    entry = json.dumps(asdict(part), indent=1, sort_keys=True)
+    store.put(f"{prefix}{name}.json", entry.encode(), content_type="application/json")
     return part
 
 
@@ -110,16 +111,11 @@ def finished(store: ObjectStore, task: BakeTask) -> BakedPart | None:
         return None
     except (ValueError, TypeError):
         return None  # of another version: it is baked again
+    if part.key != bakes.part_key(task.template, task.template_hash, task.size_px, name):
+        return None  # of another form
     if part.samples < task.samples or (task.measure and not part.error) or store.head(part.key) is None:
         return None
     return part
-
-
-def packed(arrays: Arrays) -> bytes:
-    """The arrays as one compressed file."""
-    out = io.BytesIO()
-    np.savez_compressed(out, allow_pickle=False, **{name: np.asarray(array) for name, array in arrays.items()})
-    return out.getvalue()
 
 
 def measured(

@@ -24,7 +24,7 @@ from farm.render.ports import ObjectStore
 class Shelf(Protocol):
     """Baked views kept open, see `farm.adapters.bake_shelf`."""
 
-    def take(self, store: ObjectStore, part: BakedPart) -> BakedView: ...
+    def take(self, store: ObjectStore, part: BakedPart, template: Path) -> BakedView: ...
 
 
 class Relighter:
@@ -32,14 +32,18 @@ class Relighter:
 
     Args:
         template, template_hash: of the garment.
+        folder: of the garment's template.
         threads: cores to use.
     """
 
-    def __init__(self, *, store: ObjectStore, shelf: Shelf, template: str, template_hash: str, threads: int) -> None:
+    def __init__(
+        self, *, store: ObjectStore, shelf: Shelf, template: str, template_hash: str, folder: Path, threads: int
+    ) -> None:
         self._store = store
         self._shelf = shelf
         self._template = template
         self._template_hash = template_hash
+        self._folder = folder
         self._threads = max(1, threads)
         self._finished: list[Bake] = []
 
@@ -78,7 +82,7 @@ class Relighter:
         """
         started = time.perf_counter()
         bake, part = self.bake(order)
-        baked = self._shelf.take(self._store, part)
+        baked = self._shelf.take(self._store, part, self._folder)
         opened = time.perf_counter()
         textures = [panel_texture(one) for one in order.prints] if prints is None else prints
         read = time.perf_counter()

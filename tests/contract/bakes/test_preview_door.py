@@ -28,7 +28,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Path]:
     settings = Settings(home=tmp_path)
     template = Template.load(settings.templates_folder / "crew-tee")
     store = MemoryStore()
-    key = f"{keys.bakes(template.id, template.hash, 64)}front_0deg.npz"
+    key = f"{keys.bakes(template.id, template.hash, 64)}front_0deg.light"
     part = BakedPart(
         name="front_0deg", key=key, sha256=store.put(key, flat_bake(64), content_type=""), size_bytes=1, samples=1,
         renderer="", seconds=0.0,

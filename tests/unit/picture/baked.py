@@ -1,11 +1,11 @@
 """A baked view made by hand: a flat cloth that fills the picture, one centimetre to so many pixels."""
 
-import io
-import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from farm.picture.light_file import packed
 
 PER_CM = 4.0
 GAIN = 0.9
@@ -23,14 +23,14 @@ def flat_bake(
     slope = np.zeros((side, side, 4), np.float16)
     slope[..., 0] = slope[..., 3] = 0.25 / PER_CM
     facts: dict[str, Any] = {
-        "schema": 1, "template": "0" * 64, "view": "front_0deg", "azimuth_deg": 0.0, "size_px": size_px, "samples": 1,
+        "schema": 2, "template": "0" * 64, "view": "front_0deg", "azimuth_deg": 0.0, "size_px": size_px, "samples": 1,
         "window": [margin_px, margin_px, size_px - margin_px, size_px - margin_px], "panels": ["front", "back"],
         "albedo_gain": GAIN, "texels_per_cm": 2 * PER_CM,
     }  # fmt: skip
     arrays: dict[str, NDArray[Any]] = {
-        "specular": np.full((side, side), specular, np.float16),
-        "diffuse": np.full((side, side), diffuse, np.float16),
-        "mutual": np.full((side, side), mutual, np.float16),
+        "specular": np.full((side, side), specular, np.float32),
+        "diffuse": np.full((side, side), diffuse, np.float32),
+        "mutual": np.full((side, side), mutual, np.float32),
         "alpha": np.full((side, side), 255, np.uint8),
         "panel": np.zeros((side, side), np.uint8),
         "place": place,
@@ -38,8 +38,5 @@ def flat_bake(
         "mixed_panel": np.zeros((0, 16), np.uint8),
         "mixed_place": np.zeros((0, 16, 2), np.uint16),
         "extents": extents,
-        "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
     }
-    out = io.BytesIO()
-    np.savez(out, allow_pickle=False, **arrays)
-    return out.getvalue()
+    return packed(arrays, facts)

@@ -17,7 +17,7 @@ HASH = "a" * 64
 
 def part(name: str, **error: float) -> BakedPart:
     return BakedPart(
-        name=name, key=f"bakes/tee/{HASH}/256/{name}.npz", sha256="0" * 64, size_bytes=1, samples=4,
+        name=name, key=f"bakes/tee/{HASH}/256/{name}.light", sha256="0" * 64, size_bytes=1, samples=4,
         renderer="cycles 5", seconds=1.0, error=error,
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_a_bake_without_the_view_is_passed_over(store: MemoryStore) -> None:
 
 
 def test_views_without_an_index_are_no_bake(store: MemoryStore) -> None:
-    store.put(f"{keys.bakes('tee', HASH, 512)}front_0deg.npz", b"x", content_type="application/octet-stream")
+    store.put(f"{keys.bakes('tee', HASH, 512)}front_0deg.light", b"x", content_type="application/octet-stream")
     assert bakes.find(store, "tee", HASH, 256) is None
     assert bakes.sizes(store, "tee", HASH) == []
 

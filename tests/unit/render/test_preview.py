@@ -40,7 +40,7 @@ def store(template: Template) -> MemoryStore:
     """A store with a bake of the front."""
     objects = MemoryStore()
     data = flat_bake(SIZE_PX, margin_px=16)
-    key = f"{keys.bakes(template.id, template.hash, SIZE_PX)}front_0deg.npz"
+    key = f"{keys.bakes(template.id, template.hash, SIZE_PX)}front_0deg.light"
     part = BakedPart(
         name="front_0deg", key=key, sha256=objects.put(key, data, content_type=""), size_bytes=len(data), samples=1,
         renderer="none", seconds=0.0,
@@ -51,7 +51,7 @@ def store(template: Template) -> MemoryStore:
 
 
 def preview(settings: Settings, store: MemoryStore, **given: Any) -> list[np.ndarray[Any, Any]]:
-    previewer = Previewer(settings, store=store, shelf=BakeShelf(), threads=1)
+    previewer = Previewer(settings, store=store, shelf=BakeShelf.of(settings), threads=1)
     prepared = requested(settings, store, given, [png((200, 16, 46, 255), 32)])
     pictures = previewer.preview(prepared)
     assert [picture.view for picture in pictures] == prepared.request["views"]
@@ -90,15 +90,15 @@ def test_a_wrong_request_is_refused_as_a_jobs_is(settings: Settings, store: Memo
 
 def test_a_bake_that_was_altered_is_not_used(settings: Settings, store: MemoryStore, template: Template) -> None:
     store.put(
-        f"{keys.bakes(template.id, template.hash, SIZE_PX)}front_0deg.npz", flat_bake(SIZE_PX, diffuse=0.1),
+        f"{keys.bakes(template.id, template.hash, SIZE_PX)}front_0deg.light", flat_bake(SIZE_PX, diffuse=0.1),
         content_type="",
     )  # fmt: skip
     with pytest.raises(ObjectAltered):
         preview(settings, store)
 
 
-def test_a_shelf_opens_a_view_once_and_lets_the_oldest_go() -> None:
-    objects, shelf = MemoryStore(), BakeShelf(kept=2)
+def test_a_shelf_opens_a_view_once_and_lets_the_oldest_go(tmp_path: Path) -> None:
+    objects, shelf = MemoryStore(), BakeShelf(tmp_path, kept=2)
     parts = []
     for number in range(3):
         data = flat_bake(64, diffuse=0.2 + 0.1 * number)
@@ -107,9 +107,9 @@ def test_a_shelf_opens_a_view_once_and_lets_the_oldest_go() -> None:
         parts.append(
             BakedPart(name="v", key=f"k{number}", sha256=digest, size_bytes=1, samples=1, renderer="", seconds=0.0)
         )
-    first = shelf.take(objects, parts[0])
+    first = shelf.take(objects, parts[0], tmp_path)
     assert isinstance(first, BakedView)
-    assert shelf.take(objects, parts[0]) is first
-    shelf.take(objects, parts[1])
-    shelf.take(objects, parts[2])
-    assert shelf.take(objects, parts[0]) is not first
+    assert shelf.take(objects, parts[0], tmp_path) is first
+    shelf.take(objects, parts[1], tmp_path)
+    shelf.take(objects, parts[2], tmp_path)
+    assert shelf.take(objects, parts[0], tmp_path) is not first
