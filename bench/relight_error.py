@@ -88,7 +88,8 @@ def baked(studio: Studio, store: ObjectStore, size_px: int, samples: int, views:
 
         return bake_part(
             task, store=store, bake_view=transport, renderer=_NoRenderer(), facts=template.facts,
-            template=template.folder, places=PanelPlaces(template.folder, work / "places"), folder=work, progress=Progress(), log=TaskLog("bake"),
+            template=template.folder, places=PanelPlaces(template.folder, work / "places"), folder=work,
+            progress=Progress(), log=TaskLog("bake"),
         )  # fmt: skip
 
     async def told(part: BakedPart) -> None:

@@ -90,7 +90,7 @@ def bake_view(
         "albedo_gain": gain,
         "texels_per_cm": TEXELS_PER_PIXEL * studio.px_per_cm(size_px),
     }
-    arrays = {**transport, "alpha": np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint8)}
+    arrays: Arrays = {**transport, "alpha": np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint8)}
     if session.template.kind is not Kind.SEWN:
         # Only Blender knows what a shop's modifiers make of its mesh; ours is rasterised where it is needed.
         arrays |= _places(session, studio, order(GREYS[1], SIDE), size_px, window)

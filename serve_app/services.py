@@ -131,7 +131,7 @@ async def open_services(
             limiter=Limiter.of(settings, farm.redis),
             decoding=asyncio.Semaphore(decoders),
             nurseries=stack.enter_context(Nurseries(decoders)),
-            previewer=Previewer(settings, store=farm.store, shelf=BakeShelf(), threads=os.cpu_count() or 1),
+            previewer=Previewer(settings, store=farm.store, shelf=BakeShelf.of(settings), threads=os.cpu_count() or 1),
             answers=Answers(farm.redis),
             tickets=Tickets(secret),
             catalogues=farm.catalogues,

@@ -74,8 +74,8 @@ def baked(
     error = {} if delta_e is None else {"delta_e_mean": delta_e}
     parts = {
         name: BakedPart(
-            name=name, key=f"{keys.bakes('crew-tee', template_hash, size_px)}{name}.light", sha256="0" * 64, size_bytes=1,
-            samples=4, renderer="cycles 5", seconds=1.0, error=error,
+            name=name, key=f"{keys.bakes('crew-tee', template_hash, size_px)}{name}.light", sha256="0" * 64,
+            size_bytes=1, samples=4, renderer="cycles 5", seconds=1.0, error=error,
         )
         for name in names or ALL_VIEWS
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,11 +41,11 @@ class PanelPlaces:
         asked = f"{template.facts['hash']} {azimuth_deg % 360.0:.6f} {size_px} {window}"
         path = self._kept / f"{hashlib.sha256(asked.encode()).hexdigest()}.npz"
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 found = {name: stored[name] for name in stored.files}
             os.utime(path)
             return found
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             pass  # not kept, or half written by a machine that lost its power: it is made again
         camera = Camera.of(template.facts["camera"])
         made = rasterised(template.mesh(), camera, template.boxes_cm, azimuth_deg, size_px=size_px, window=window)

@@ -1,9 +1,9 @@
 """A baked view as a file: light as lossless 10-bit pictures, and what does not fit their range apart.
 
 A ZIP archive. ``facts.json`` tells view, size and the range of each plane; ``NAME.jls`` is a plane in JPEG-LS, ISO
-14495-1 (``NAME.0.jls`` to ``NAME.2.jls`` where the light is coloured); ``NAME.npy`` any other array. Light is smooth, so
-a plane's range is that of all but a few pixels, at silhouettes: ``NAME.far.npy`` lists those, ``NAME.far_value.npy`` is
-what they hold. Sheen is kept as its root, since on dark cloth it is all that is seen.
+14495-1 (``NAME.0.jls`` to ``NAME.2.jls`` where the light is coloured); ``NAME.npy`` any other array. Light is smooth,
+so a plane's range is that of all but a few pixels, at silhouettes: ``NAME.far.npy`` lists those, ``NAME.far_value.npy``
+is what they hold. Sheen is kept as its root, since on dark cloth it is all that is seen.
 """
 
 import io
@@ -34,7 +34,7 @@ def packed(arrays: Arrays, facts: Mapping[str, Any]) -> bytes:
     told["range"] = {}
     files: dict[str, bytes] = {}
     covered = arrays["alpha"] > 0
-    files["alpha.jls"] = imagecodecs.jpegls_encode(np.ascontiguousarray(arrays["alpha"]))
+    files["alpha.jls"] = bytes(imagecodecs.jpegls_encode(np.ascontiguousarray(arrays["alpha"])))
     for name, array in arrays.items():
         if name == "alpha":
             continue
@@ -51,7 +51,7 @@ def packed(arrays: Arrays, facts: Mapping[str, Any]) -> bytes:
             steps = np.rint((plane - low) / (high - low) * _TOP)
             far = covered & ((steps < 0) | (steps > _TOP))
             steps = np.where(covered & ~far, steps, np.nan)
-            files[f"{key}.jls"] = imagecodecs.jpegls_encode(_filled(steps).astype(np.uint16))
+            files[f"{key}.jls"] = bytes(imagecodecs.jpegls_encode(_filled(steps).astype(np.uint16)))
             files[f"{key}.far.npy"] = _npy(np.flatnonzero(far).astype(np.uint32))
             files[f"{key}.far_value.npy"] = _npy(plane[far].astype(np.float16))
             told["range"][key] = [low, high]
@@ -98,7 +98,7 @@ def _filled(steps: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Put the last known value of the row where none is known, so that an outline costs nothing."""
     known = ~np.isnan(steps)
     column = np.maximum.accumulate(np.where(known, np.arange(steps.shape[1]), 0), axis=1)
-    return np.nan_to_num(np.take_along_axis(steps, column, axis=1))
+    return np.asarray(np.nan_to_num(np.take_along_axis(steps, column, axis=1)))
 
 
 def _decoded(data: bytes, kind: type[np.generic]) -> NDArray[Any]:
