@@ -62,6 +62,16 @@ class FileStore:
         with _translated(prefix):
             yield from self._walk(prefix.split("/")[:-1], prefix.rpartition("/")[2])
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        objects.checked_folder(prefix)
+        with _translated(prefix):
+            try:
+                with Folder.open(self.root, prefix.split("/")[:-1]) as folder:
+                    names = folder.names()
+            except FileNotFoundError:
+                return
+        yield from (name.removesuffix("/") for name in names if name.endswith("/"))
+
     def copy(self, source: str, target: str) -> None:
         objects.checked(source)
         objects.checked(target)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from farm.adapters.memory_due import MemoryDueBook
 from farm.adapters.memory_records import MemoryDoorbell, MemoryEvents, MemoryRecords
 from farm.adapters.memory_world import MemorySaga, MemoryWorld, copied, dumps
 from farm.errors import AlreadyExists, Conflict, Fenced
@@ -74,6 +75,7 @@ class MemoryJournal:
         if saga.live or self._world.held(saga):
             raise Conflict(reason=f"saga {saga_id} is being worked on")
         del self._world.sagas[saga_id]
+        self._world.due.pop(saga_id, None)
         return True
 
 
@@ -211,6 +213,7 @@ def open_memory(clock: Clock | None = None) -> Store:
         records=MemoryRecords(world),
         events=MemoryEvents(world),
         counters=MemoryCounters(world),
+        due=MemoryDueBook(world),
         close=nothing,
         ping=nothing,
     )

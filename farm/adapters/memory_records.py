@@ -57,11 +57,13 @@ class MemoryRecords:
     async def count(self, filters: Mapping[str, str] | None = None) -> int:
         return sum(1 for _ in self._matching(filters))
 
-    async def annotate(self, saga_id: str, fields: Mapping[str, Any]) -> bool:
+    async def annotate(self, saga_id: str, fields: Mapping[str, Any], *, due_at_s: float | None = None) -> bool:
         saga = self._world.sagas.get(saga_id)
         if saga is None:
             return False
         saga.notes.update({name: dumps(value) for name, value in fields.items()})
+        if due_at_s is not None:
+            self._world.due[saga_id] = due_at_s
         return True
 
     def _matching(self, filters: Mapping[str, str] | None) -> Iterator[tuple[str, MemorySaga]]:

@@ -46,6 +46,12 @@ class MemoryStore:
         for key, data, modified_s in sorted(found, key=lambda row: row[0].encode()):
             yield ObjectInfo(key=key, size_bytes=len(data), modified_s=modified_s)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        objects.checked_folder(prefix)
+        with self._lock:
+            below = [key.removeprefix(prefix) for key in self._objects if key.startswith(prefix)]
+        return iter(sorted({key.partition("/")[0] for key in below if "/" in key}, key=str.encode))
+
     def copy(self, source: str, target: str) -> None:
         self.put(target, self.get(source), content_type="")
 

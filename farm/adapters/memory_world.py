@@ -53,6 +53,7 @@ class MemoryWorld:
         self.turn: dict[int, int] = {}
         """By priority: the turn that is being claimed."""
         self.next_turns: dict[tuple[int, str], int] = {}
+        self.due: dict[str, float] = {}
         self.epochs = itertools.count(1)
         self.events: deque[Event] = deque(maxlen=GLOBAL_EVENTS)
         self.event_positions = itertools.count(1)
@@ -102,6 +103,8 @@ class MemoryWorld:
         saga.entries.extend(new)
         saga.record, saga.index = record, dict(projection.index)
         saga.created_at_s, saga.live = projection.created_at_s, projection.live
+        if projection.due_at_s is not None:
+            self.due[saga_id] = projection.due_at_s
         for data in events:
             saga.event_count += 1
             position = str(next(self.event_positions))

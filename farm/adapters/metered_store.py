@@ -44,6 +44,9 @@ class MeteredStore:
         # What is listed is read page by page by whoever asked; their own work is no part of the store's time.
         return self._store.list(prefix)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        return self._store.folders(prefix)
+
     def copy(self, source: str, target: str) -> None:
         with self._asked("copy"):
             self._store.copy(source, target)

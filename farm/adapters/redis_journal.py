@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from farm.adapters import redis_scripts as scripts
+from farm.adapters.redis_due import RedisDueBook
 from farm.adapters.redis_link import RedisLink
-from farm.adapters.redis_records import Expand, RedisDoorbell, RedisEvents, RedisRecords, index_name, packed
+from farm.adapters.redis_records import Expand, RedisDoorbell, RedisEvents, RedisRecords, due_score, index_name, packed
 from farm.errors import AlreadyExists, Conflict, Fenced, NotFound
 from farm.saga.inbox import Inbox
 from farm.saga.journal import ENTRY_VERSION, Appended, Draft, Entry, EntryKind, Journal, Projection
@@ -35,6 +36,7 @@ class RedisJournal:
             _index(projection),
             GLOBAL_EVENTS,
             projection.tenant,
+            due_score(projection.due_at_s),
             len(drafts),
             *map(_tail, drafts),
             *map(dumps, projection.events),
@@ -66,6 +68,7 @@ class RedisJournal:
             dumps(projection.record),
             _index(projection),
             GLOBAL_EVENTS,
+            due_score(projection.due_at_s),
             len(drafts),
             *map(_tail, drafts),
             *map(dumps, projection.events),
@@ -213,6 +216,7 @@ def open_linked(link: RedisLink, *, expand: Expand = dict) -> Store:
         records=RedisRecords(link, expand),
         events=RedisEvents(link),
         counters=RedisCounters(link),
+        due=RedisDueBook(link),
         close=link.close,
         ping=link.check,
     )

@@ -72,9 +72,9 @@ class RedisRecords:
                 return int(await self._link.client.zcard(keys[0]))
             return int(await self._link.client.zintercard(len(keys), keys))
 
-    async def annotate(self, saga_id: str, fields: Mapping[str, Any]) -> bool:
+    async def annotate(self, saga_id: str, fields: Mapping[str, Any], *, due_at_s: float | None = None) -> bool:
         pairs = (part for name, value in fields.items() for part in (name, json.dumps(value, allow_nan=False)))
-        return bool(await self._link.call(scripts.ANNOTATE, saga_id, *pairs, durable=True))
+        return bool(await self._link.call(scripts.ANNOTATE, saga_id, due_score(due_at_s), *pairs, durable=True))
 
 
 class RedisEvents:
@@ -161,6 +161,11 @@ class RedisDoorbell:
                     message = await pubsub.get_message(timeout=SLICE_S)
                 if message is not None:
                     yield cast(str, message["data"])
+
+
+def due_score(due_at_s: float | None) -> str:
+    """A time as a score of the due book; empty for none."""
+    return "" if due_at_s is None else repr(float(due_at_s))
 
 
 def packed(text: str) -> str:

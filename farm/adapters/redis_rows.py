@@ -25,7 +25,10 @@ for n = 5, #ARGV, 5 do
   local was = redis.call('HMGET', saga, 'ix', 'done')
   if was[2] ~= '1' then
     redis.call('HSET', saga, 'rec', rec, 'ix', ix, 'live', 0, 'exp', 0)
-    if done == '1' then redis.call('HSET', saga, 'done', 1) end
+    if done == '1' then
+      redis.call('HSET', saga, 'done', 1)
+      redis.call('ZADD', ns .. ':due', at, id)
+    end
     redis.call('ZADD', ns .. ':all', score, id)
     local stays = {}
     for _, name in ipairs(cjson.decode(ix)) do

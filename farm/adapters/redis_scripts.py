@@ -12,6 +12,7 @@ Keys, all under the namespace (default ``farm``); Redis is one primary, so scrip
 <ns>:turn        hash: priority to the turn that is being claimed
 <ns>:turns:<priority>   zset: tenants by their next turn
 <ns>:leased      zset: leased sagas by the lease's end; lapsed ones stay until somebody takes over
+<ns>:due         zset: the due book, ids by the time from when they are due; <ns>:due:walk, :holder: see `redis_due`
 <ns>:called      zset: sagas with a message in their inbox
 <ns>:all         zset: all sagas by the time of their creation; <ns>:ix:<field>:<value> those with that index
 <ns>:events      stream: the events of all sagas, capped
@@ -102,7 +103,7 @@ CREATE = script(
     _WRITE,
     """
 local id, live, prio, score, rec, ix, cap = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local tenant, drafts = ARGV[9], tonumber(ARGV[10])
+local tenant, due, drafts = ARGV[9], ARGV[10], tonumber(ARGV[11])
 local saga = key('s', id)
 if redis.call('EXISTS', saga) == 1 then return {'exists'} end
 local arrival = redis.call('INCR', ns .. ':arrivals')
@@ -115,10 +116,11 @@ local turns = ns .. ':turns:' .. prio
 turn = math.max(turn, tonumber(redis.call('ZSCORE', turns, tenant) or 0))
 redis.call('ZADD', turns, string.format('%.0f', turn + 1), tenant)
 local ord = string.format('%.0f', turn - prio * 2199023255552)
-write(id, 0, 0, '[]', live, score, rec, ix, cap, slice(11, drafts), slice(11 + drafts, #ARGV - 10 - drafts))
+write(id, 0, 0, '[]', live, score, rec, ix, cap, slice(12, drafts), slice(12 + drafts, #ARGV - 11 - drafts))
 redis.call('HSET', saga, 'epoch', 0, 'exp', 0, 'ord', ord)
 redis.call('ZADD', ns .. ':all', score, id)
 if live == '1' then redis.call('ZADD', ns .. ':queue', ord, id) end
+if due ~= '' then redis.call('ZADD', ns .. ':due', due, id) end
 redis.call('PUBLISH', ns .. ':bell', id)
 return {'ok', at}
 """,
@@ -128,7 +130,8 @@ APPEND = script(
     _WRITE,
     """
 local id, epoch, expected, consume, unless_called = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
-local live, score, rec, ix, cap, drafts = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
+local live, score, rec, ix, cap, due = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local drafts = tonumber(ARGV[13])
 local saga, inbox = key('s', id), key('i', id)
 local is = redis.call('HMGET', saga, 'seq', 'epoch', 'exp', 'evn', 'ix', 'last', 'last_at')
 if not is[1] then return {'gone'} end
@@ -139,8 +142,9 @@ if is[2] ~= epoch or tonumber(is[3]) <= now then return {'lease'} end
 if is[1] ~= expected then return {'seq'} end
 if unless_called == '1' and waiting > consume then return {'called'} end
 write(id, tonumber(is[1]), tonumber(is[4]), is[5], live, score, rec, ix, cap,
-  slice(13, drafts), slice(13 + drafts, #ARGV - 12 - drafts))
+  slice(14, drafts), slice(14 + drafts, #ARGV - 13 - drafts))
 redis.call('HSET', saga, 'last', this, 'last_at', at)
+if due ~= '' then redis.call('ZADD', ns .. ':due', due, id) end
 if live == '0' then
   redis.call('HSET', saga, 'exp', 0)
   redis.call('ZREM', ns .. ':leased', id)
@@ -182,7 +186,7 @@ local is = redis.call('HMGET', saga, 'live', 'exp', 'ix')
 if not is[1] then return 'none' end
 if is[1] == '1' or tonumber(is[2]) > now then return 'busy' end
 for _, name in ipairs(cjson.decode(is[3])) do redis.call('ZREM', ns .. ':ix:' .. name, id) end
-for _, name in ipairs({'all', 'queue', 'leased', 'called'}) do redis.call('ZREM', ns .. ':' .. name, id) end
+for _, name in ipairs({'all', 'queue', 'leased', 'called', 'due'}) do redis.call('ZREM', ns .. ':' .. name, id) end
 redis.call('DEL', saga, key('j', id), key('e', id), key('i', id), key('a', id), key('f', id))
 return 'ok'
 """)
@@ -349,7 +353,8 @@ return {rec, redis.call('HGETALL', key('a', ARGV[2]))}
 
 ANNOTATE = script("""
 if redis.call('EXISTS', key('s', ARGV[2])) == 0 then return 0 end
-for n = 3, #ARGV, 2 do redis.call('HSET', key('a', ARGV[2]), ARGV[n], ARGV[n + 1]) end
+for n = 4, #ARGV, 2 do redis.call('HSET', key('a', ARGV[2]), ARGV[n], ARGV[n + 1]) end
+if ARGV[3] ~= '' then redis.call('ZADD', ns .. ':due', ARGV[3], ARGV[2]) end
 return 1
 """)
 

@@ -132,6 +132,16 @@ class S3Store:
                             modified_s=row["LastModified"].timestamp(),
                         )
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        name = self.prefix + objects.checked_folder(prefix)
+        with translated(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=name, Delimiter="/", PaginationConfig={"PageSize": self._batch}
+            )
+            for page in pages:
+                for row in page.get("CommonPrefixes", []):
+                    yield row["Prefix"].removeprefix(name).removesuffix("/")
+
     def copy(self, source: str, target: str) -> None:
         name, new_name = self.prefix + objects.checked(source), self.prefix + objects.checked(target)
         with translated(source):

@@ -21,6 +21,15 @@ BAKES = "bakes/"
 _CACHED = re.compile(r"t/[^/]+/cache/(?:of/[0-9a-f]{64}/)?[0-9a-f]{64}")
 
 
+TENANTS = "t/"
+"""Where the tenants' folders lie."""
+
+
+def uploads_of(tenant: str) -> str:
+    """All uploads of a tenant."""
+    return f"{TENANTS}{tenant}/uploads/"
+
+
 def uploads(tenant: str, upload: str) -> str:
     return f"t/{tenant}/uploads/{upload}/"
 

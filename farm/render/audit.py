@@ -29,7 +29,7 @@ from farm.saga.clock import Clock
 from farm.saga.store import Store
 from farm.settings import Settings
 
-SWEPT = "Coordinators sweep what ended jobs left within the hour; remove by hand what stays."
+SWEPT = "Coordinators sweep what ended jobs left an hour and a day after their end; remove by hand what stays."
 HALF_WRITTEN_S = 3600.0
 """A write that takes longer than this is no write any more."""
 BAKER = "bake-"

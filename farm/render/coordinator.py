@@ -6,7 +6,6 @@ It keeps nothing of its own: whatever it knows it read from the journal, so anot
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -20,6 +19,7 @@ from farm.render.record import projector
 from farm.render.sagas import Sagas
 from farm.render.steps.parts import Parts
 from farm.render.sweep import Sweep
+from farm.render.sweeper import sweep_forever
 from farm.render.tasks.drill import split
 from farm.saga.clock import Clock, SystemClock
 from farm.saga.engine import Engine
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 POLL_S = 1.0
 """How often to look for jobs when no doorbell rings: lapsed leases ring none."""
 CLAIM_LIMIT = 64
-SWEEP_S = 3600.0
-"""How often each coordinator looks for what others left behind; together they do it more often, which harms nobody."""
 
 
 class Coordinator:
@@ -81,7 +79,10 @@ class Coordinator:
 
     async def run(self) -> None:
         """Claim and drive, until cancelled; then jobs are given back as they stand, for the next to take up."""
-        beside = [asyncio.create_task(self._listen()), asyncio.create_task(self._sweep_by_and_by())]
+        beside = [
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(sweep_forever(self._sweep, self._store.due, self.owner)),
+        ]
         try:
             while True:
                 self._awake.clear()
@@ -167,18 +168,6 @@ class Coordinator:
                 await self._sweep.clear(record)
         except FarmError as error:
             log.warning("job %s: what came too late is left to the sweep: %s", job_id, error)
-
-    async def _sweep_by_and_by(self) -> None:
-        try:
-            await self._sweep.tidy_newest()
-        except FarmError as error:
-            log.warning("the newest jobs are left untidied: %s", error)
-        while True:
-            await asyncio.sleep(SWEEP_S * random.uniform(0.5, 1.0))
-            try:
-                await self._sweep.run()
-            except FarmError as error:
-                log.warning("the sweep was cut short: %s", error)
 
     async def _input(self, job_id: str) -> dict[str, Any]:
         entries = await self._store.journal.load(job_id)

@@ -15,6 +15,8 @@ from farm.render.results import ResultCache
 from farm.render.steps.parts import blocking
 from farm.saga.store import Store
 
+AT_ONCE = 0.0
+"""Due since ever: the next round of the sweep looks at it."""
 HIDDEN = "deleted"
 """The record's member by which a job is no longer shown."""
 PENDING = "deletion"
@@ -35,7 +37,9 @@ class Deletion:
         Raises:
             StoreUnavailable: when it is unknown whether it was decided.
         """
-        await self.sagas.records.annotate(record["id"], {HIDDEN: True, PENDING: {"keep_media": keep_media}})
+        await self.sagas.records.annotate(
+            record["id"], {HIDDEN: True, PENDING: {"keep_media": keep_media}}, due_at_s=AT_ONCE
+        )
 
     async def finish(self, job_id: str) -> None:
         """Do what was decided and is not done yet; nothing where nothing was.
@@ -62,7 +66,7 @@ class Deletion:
         """The jobs that ``record`` superseded are its successor's from now on, or nobody's."""
         successor = record.get("superseded_by")
         for older in record["superseded"]:
-            await self.sagas.records.annotate(older, {"superseded_by": successor})
+            await self.sagas.records.annotate(older, {"superseded_by": successor}, due_at_s=AT_ONCE)
         heir = await self.sagas.records.get(successor) if successor else None
         if heir is not None:
             kept = [job for job in heir["superseded"] if job not in (record["id"], *record["superseded"])]

@@ -38,6 +38,10 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]: ...
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The next parts, each once, of keys that go on below ``prefix``, which ends in ``/``; not what lies there."""
+        ...
+
     def copy(self, source: str, target: str) -> None: ...
 
     def delete(self, keys: Sequence[str]) -> None:

@@ -19,6 +19,8 @@ from farm.saga.projector import Projector
 from farm.saga.state import SagaPhase, SagaState
 
 Record = dict[str, Any]
+LOOKED_AT = ENDINGS | {EntryKind.CREATED}
+"""When one of these comes to be, the sweep enters the job among what it has to look at."""
 UrlOf = Callable[[str], str]
 
 _ENDED = {
@@ -51,6 +53,7 @@ def projector(url_of: UrlOf) -> Projector:
             live=state.live,
             priority=record["priority"],
             tenant=record["tenant"],
+            due_at_s=next((entry.at_s for entry in new if entry.kind in LOOKED_AT), None),
             events=[event for entry in new for event in events_of(entry, record)],
         )
 

@@ -4,31 +4,51 @@ Left behind can be: what a coordinator wrote after it had lost its job without k
 uploads that no job took, designs and pictures kept longer than promised, and the tidying of jobs whose coordinator died
 right behind their end. Only jobs that have ended are touched, and an end is final; so any number of sweeps may run at
 once.
+
+A round looks at what is due (`farm.saga.due`), not at all there is: a job is due when it ends, and whenever time alone
+changes what is kept of it (`farm.render.looks`). Each is looked at on its own: what one record or one tenant's folder
+does to the sweep is logged, tried again later, and keeps the sweep from no other.
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import batched
 from typing import Any
 
 from farm.domain import keys
 from farm.domain.status import Status
+from farm.errors import InfrastructureError
 from farm.render.audit import HALF_WRITTEN_S, UPLOAD_GRACE_S, in_batch, seconds_of
-from farm.render.deletion import PENDING, Deletion
+from farm.render.deletion import AT_ONCE, PENDING, Deletion
+from farm.render.looks import LATE_S, next_look
 from farm.render.ports import ObjectStore
 from farm.render.retention import EXPIRED, Retention
 from farm.render.steps.parts import Parts, blocking
 from farm.saga.clock import Clock
+from farm.saga.due import DueItem
 from farm.saga.store import Store
 
 log = logging.getLogger(__name__)
 
-PAGE = 500
+PAGE = 256
+ABREAST = 16
+"""Jobs looked at side by side."""
+ADOPTED = 5_000
+"""Jobs from before there was a due book that one round enters, newest first, so that what is due now need not wait."""
+REVIEW_S = 30 * 86_400.0
+"""After this all jobs are looked at again, whatever the book says."""
+OBJECTS = "@objects"
+"""What is due beside jobs: the walk over uploads and kept pictures."""
+WALK_S = 3600.0
+OUTAGE_S, BAD_S = 300.0, 3600.0
+"""After these a job is looked at again that met an outage, and one with which something is wrong."""
 OVERDUE = "overdue"
 """The ``kind`` of the message that gets a waiting job looked at."""
-LATE_S = 86_400.0
-"""How long after a job's end a suspended coordinator may still have spoken to the shop in its name."""
-RECENT_S = 7200.0
-"""A job that ended longer ago than this has been tidied by an earlier sweep."""
+
+
+async def _always() -> bool:
+    return True
 
 
 class Sweep:
@@ -41,33 +61,72 @@ class Sweep:
         self._deletion = Deletion(sagas=sagas, objects=parts.store, catalog=parts.catalog)
         self._retention = Retention(settings=parts.settings, sagas=sagas, deletion=self._deletion, clock=clock)
 
-    async def run(self) -> int:
-        """Go over the whole farm; returns how many objects went.
+    async def run(self, goes_on: Callable[[], Awaitable[bool]] = _always) -> int:
+        """Look at whatever is due; returns how many objects went.
+
+        Args:
+            goes_on: asked now and then; ``False`` ends the round where it is.
 
         Raises:
-            StoreUnavailable, StorageUnavailable, ShopUnavailable: it goes on from the start the next time.
+            StoreUnavailable: the next round goes on.
         """
-        gone = await self._old_uploads_and_results()
-        gone += await blocking(self._parts.store.sweep_incoming, older_than_s=HALF_WRITTEN_S)
-        cursor: str | None = None
-        while True:
-            page = await self._sagas.records.list(cursor=cursor, limit=PAGE)
-            for record in page.records:
-                if record.get(PENDING) is not None:
-                    await self._deletion.finish(record["id"])
-                    continue
-                await self._call_if_overdue(record)
-                if record["finished_at"]:
-                    kept = await self._retention.apply(record, ended_s=seconds_of(record["finished_at"]))
-                    if kept is None:
-                        continue
-                    record = kept
-                gone += await self.clear(record)
-                if record["finished_at"] and self._clock.wall_s() - seconds_of(record["finished_at"]) < RECENT_S:
-                    await self.tidy(record)
-            cursor = page.cursor
-            if cursor is None:
-                return gone
+        now_s = self._clock.wall_s()
+        await self._adopt(now_s)
+        gone = 0
+        while items := await self._sagas.due.due(now_s, limit=PAGE):
+            if not await goes_on():
+                break
+            for some in batched(items, ABREAST, strict=False):
+                looked = await asyncio.gather(*(self._look_at(item, now_s) for item in some))
+                gone += sum(found for found, _ in looked)
+                await self._sagas.due.settle([(item, next_s) for item, (_, next_s) in zip(some, looked, strict=True)])
+        return gone
+
+    async def _adopt(self, now_s: float) -> None:
+        """Enter jobs that the book may not know, or not as it should by now.
+
+        Those are jobs from before there was one, or that a former version drove since; and all, when what is kept is
+        kept for other times than before, and once in `REVIEW_S`.
+        """
+        settings = self._parts.settings
+        kept = (settings.retry_days, settings.output_days, settings.record_days, settings.job_deadline_s)
+        mark = f"{kept} {now_s // REVIEW_S:.0f}"
+        entered = 0
+        while entered < ADOPTED and (more := await self._sagas.due.adopt(mark, now_s, extra=[OBJECTS])):
+            entered += more
+        if entered:
+            log.info("%d jobs are entered into the due book", entered)
+
+    async def _look_at(self, item: DueItem, now_s: float) -> tuple[int, float | None]:
+        """How many objects went, and when to look again; never raises."""
+        try:
+            if item.id == OBJECTS:
+                return await self._old_uploads_and_results(), now_s + WALK_S
+            return await self._look(item.id, now_s)
+        except InfrastructureError as error:
+            log.warning("%s is swept later: %s", item.id, error)
+            return 0, now_s + OUTAGE_S
+        except Exception:
+            # A damaged record, or a defect: it must neither end the round nor come back in it.
+            log.exception("%s cannot be swept; the others are", item.id)
+            return 0, now_s + BAD_S
+
+    async def _look(self, job_id: str, now_s: float) -> tuple[int, float | None]:
+        record = await self._sagas.records.get(job_id)
+        if record is not None and record.get(PENDING) is not None:
+            await self._deletion.finish(job_id)
+            record = await self._sagas.records.get(job_id)
+        if record is None:
+            return 0, None
+        await self._call_if_overdue(record)
+        if not record["finished_at"]:
+            return 0, next_look(record, self._parts.settings, now_s)
+        kept = await self._retention.apply(record, ended_s=seconds_of(record["finished_at"]))
+        if kept is None:
+            return 0, None
+        gone = await self.clear(kept)
+        await self.tidy(kept)
+        return gone, next_look(kept, self._parts.settings, now_s)
 
     async def _call_if_overdue(self, record: Mapping[str, Any]) -> None:
         """A job that nobody has room for ends at its deadline all the same.
@@ -78,17 +137,11 @@ class Sweep:
         if not Status(record["status"]).ended and age_s > self._parts.settings.job_deadline_s:
             await self._sagas.inbox.send(record["id"], {"kind": OVERDUE})
 
-    async def tidy_newest(self) -> None:
-        """`tidy` the newest jobs: those that a coordinator which just died may have left as they were."""
-        for record in (await self._sagas.records.list(limit=PAGE)).records:
-            if Status(record["status"]).ended:
-                await self.tidy(record)
-
     async def tidy(self, record: Mapping[str, Any]) -> None:
         """What may be done after the end, and does no harm undone: older jobs learn who took their place."""
         if record["status"] == Status.COMPLETED:
             for older in record["superseded"]:
-                await self._sagas.records.annotate(older, {"superseded_by": record["id"]})
+                await self._sagas.records.annotate(older, {"superseded_by": record["id"]}, due_at_s=AT_ONCE)
         if not in_batch(record):
             await self._sagas.journal.compact(record["id"])
 
@@ -101,7 +154,8 @@ class Sweep:
         if not status.ended or record["compensation_pending"]:
             return 0
         ended_ago_s = self._clock.wall_s() - seconds_of(record["finished_at"])
-        if status is not Status.COMPLETED and record["product_id"] is not None and ended_ago_s < LATE_S:
+        late = ended_ago_s < 2 * LATE_S
+        if status is not Status.COMPLETED and record["product_id"] is not None and late:
             await self._parts.catalog.dissociate(record["tenant"], record["product_id"], record["id"])
         return await blocking(_clear, self._parts.store, record, self._kept(record))
 
@@ -120,10 +174,23 @@ class Sweep:
                 return set()
 
     async def _old_uploads_and_results(self) -> int:
-        """Uploads whose job never came to be, a day later; pictures that were kept long enough."""
+        """Uploads whose job never came to be, a day later; pictures that were kept long enough; what is half written.
+
+        Tenant by tenant, and only where these lie: the jobs' own folders, which hold most objects, are not listed.
+        """
+        store = self._parts.store
+        gone = await blocking(store.sweep_incoming, older_than_s=HALF_WRITTEN_S)
+        for tenant in await blocking(lambda: list(store.folders(keys.TENANTS))):
+            try:
+                gone += await self._old_of(tenant)
+            except Exception as error:
+                log.warning("uploads and kept pictures of tenant %s are swept later: %r", tenant, error)
+        return gone
+
+    async def _old_of(self, tenant: str) -> int:
         now_s = self._clock.wall_s()
         kept_since_s = now_s - self._parts.settings.cache_days * 86_400.0
-        uploads, results = await blocking(_aged, self._parts.store, now_s - UPLOAD_GRACE_S, kept_since_s)
+        uploads, results = await blocking(_aged, self._parts.store, tenant, now_s - UPLOAD_GRACE_S, kept_since_s)
         await blocking(self._parts.store.delete, results)
         gone = len(results)
         for upload, key in uploads:
@@ -144,15 +211,17 @@ def _clear(store: ObjectStore, record: Mapping[str, Any], kept: set[str]) -> int
 
 
 def _aged(
-    store: ObjectStore, uploaded_before_s: float, kept_before_s: float
+    store: ObjectStore, tenant: str, uploaded_before_s: float, kept_before_s: float
 ) -> tuple[list[tuple[str, str]], list[str]]:
-    """Old uploads with the job they wait for, and old kept pictures with what is known of them."""
-    uploads, results = [], []
-    for item in store.list("t/"):
-        owner = keys.owner(item.key)
-        if keys.is_cached(item.key):
-            if item.modified_s < kept_before_s:
-                results.append(item.key)
-        elif owner is not None and owner[1] == "uploads" and item.modified_s < uploaded_before_s:
-            uploads.append((owner[2], item.key))
+    """A tenant's old uploads with the job they wait for, and old kept pictures with what is known of them."""
+    uploads = [
+        (owner[2], item.key)
+        for item in store.list(keys.uploads_of(tenant))
+        if item.modified_s < uploaded_before_s and (owner := keys.owner(item.key)) is not None
+    ]
+    results = [
+        item.key
+        for item in store.list(keys.cache(tenant))
+        if item.modified_s < kept_before_s and keys.is_cached(item.key)
+    ]
     return uploads, results

@@ -86,6 +86,7 @@ class Projection:
         live: whether the saga still wants somebody to drive it.
         priority: -1000 to 1000, higher is claimed first; read at creation.
         tenant: for whom; of equal priority, tenants are claimed in turn. Read at creation.
+        due_at_s: from when somebody shall look at it (`farm.saga.due`); ``None`` leaves that as it is.
         events: JSON objects, numbered by the store in this order.
     """
 
@@ -95,6 +96,7 @@ class Projection:
     live: bool
     priority: int = 0
     tenant: str = ""
+    due_at_s: float | None = None
     events: Sequence[Mapping[str, Any]] = ()
 
 

@@ -44,9 +44,10 @@ class Records(Protocol):
         """How many records have all of ``filters`` in their index, for example ``{"status": "failed"}``."""
         ...
 
-    async def annotate(self, saga_id: str, fields: Mapping[str, Any]) -> bool:
+    async def annotate(self, saga_id: str, fields: Mapping[str, Any], *, due_at_s: float | None = None) -> bool:
         """Set top-level members beside what the saga itself writes, also after its end, without a lease.
 
-        They win over members of the same name. Returns ``False`` when there is no such saga.
+        They win over members of the same name. With ``due_at_s`` the saga is due from then, in the same write
+        (`farm.saga.due`). Returns ``False`` when there is no such saga.
         """
         ...

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from farm.saga.due import DueBook
 from farm.saga.event import Events
 from farm.saga.inbox import Doorbell, Inbox
 from farm.saga.journal import Journal
@@ -30,6 +31,7 @@ class Store:
     records: Records
     events: Events
     counters: Counters
+    due: DueBook
     close: Callable[[], Awaitable[None]]
     """Closes the connections; the data stays."""
     ping: Callable[[], Awaitable[None]]

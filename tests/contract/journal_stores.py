@@ -61,6 +61,7 @@ def projection(
     created_at_s: float = 1000.0,
     priority: int = 0,
     tenant: str = "",
+    due_at_s: float | None = None,
     index: dict[str, str] | None = None,
     events: tuple[dict[str, object], ...] = (),
     **record: object,
@@ -72,6 +73,7 @@ def projection(
         live=live,
         priority=priority,
         tenant=tenant,
+        due_at_s=due_at_s,
         events=events,
     )
 

@@ -116,6 +116,7 @@ def wired(store: Store, wire: Wire) -> Store:
         doorbell=store.doorbell,
         records=store.records,
         events=store.events,
+        due=store.due,
         close=store.close,
         ping=store.ping,
     )

@@ -86,6 +86,16 @@ def test_listing_goes_by_key_and_takes_any_prefix(store: ObjectStore) -> None:
     assert [info.size_bytes for info in store.list("t/a/")] == [5, 6, 10]
 
 
+def test_folders_are_told_without_what_lies_in_them(store: ObjectStore) -> None:
+    for key in ("t/b/jobs/1", "t/a/x", "t/a/y/z", "t/file", "t/é/1", "u/c/1"):
+        store.put(key, b"1", content_type=PNG)
+    assert sorted(store.folders("t/")) == ["a", "b", "é"]
+    assert list(store.folders("t/b/")) == ["jobs"]
+    assert list(store.folders("nothing/")) == []
+    with pytest.raises(InvalidRequest):
+        list(store.folders("t"))
+
+
 def test_a_copy_is_an_object_of_its_own(store: ObjectStore) -> None:
     data = bytes(range(256)) * 1000
     store.put("t/cache/é +%", data, content_type=PNG)

@@ -165,7 +165,7 @@ async def test_what_was_kept_long_enough_goes_with_the_sweep(shop: Workshop) -> 
     await clock.advance(shop.objects.head(kept(shop)[0]).modified_s + 7 * DAY_S - 60 - clock.wall_s())  # type: ignore[union-attr]
     sweep = Sweep(sagas=shop.sagas, parts=shop.parts, clock=clock)
     assert await sweep.run() == 0
-    await clock.advance(120)
+    await clock.advance(3600 + 120)
     assert await sweep.run() == 2
     assert kept(shop) == []
     assert (await shop.service.get(record["id"]))["status"] == "completed"

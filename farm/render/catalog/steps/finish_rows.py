@@ -10,6 +10,7 @@ from farm.render.catalog.outputs import artifacts_of
 from farm.render.catalog.row import Row
 from farm.render.catalog.steps.relight_rows import relit
 from farm.render.catalog.steps.rows_step import ATTACH, FINISH, RELIGHT, RowsStep
+from farm.render.deletion import AT_ONCE
 from farm.render.steps.parts import blocking
 from farm.saga.step import StepContext
 
@@ -87,4 +88,5 @@ class FinishRows(RowsStep):
     ) -> None:
         for place, found in media.items():
             for older in found["superseded"]:
-                await self._kit.jobs.records.annotate(older, {"superseded_by": self._job(ctx, rows[place])})
+                newer = self._job(ctx, rows[place])
+                await self._kit.jobs.records.annotate(older, {"superseded_by": newer}, due_at_s=AT_ONCE)
