@@ -88,7 +88,15 @@ def fill(client: redis.Redis, jobs: int, now_s: float) -> None:
                 ended_s = now_s - OVER_S * (1 - number / jobs) - 7200
                 job_id = new_job_id(int(ended_s * 1000))
                 text = dumps(record(job_id, ended_s))
-                fields = {"seq": 20, "epoch": 1, "exp": 0, "live": 0, "ord": 1, "score": ended_s - 90, "evn": 12}
+                fields: dict[Any, Any] = {
+                    "seq": 20,
+                    "epoch": 1,
+                    "exp": 0,
+                    "live": 0,
+                    "ord": 1,
+                    "score": ended_s - 90,
+                    "evn": 12,
+                }
                 pipe.hset(f"farm:s:{job_id}", mapping={**fields, "ix": index, "rec": packed(text)})
                 end = f'[20,{ended_s},"completed",null,0,1,{{}}]'
                 pipe.rpush(f"farm:j:{job_id}", end)
