@@ -297,6 +297,13 @@ class ViewStalled(RenderError):
     code = "view_stalled"
 
 
+class AttemptOvertaken(RenderError):
+    """View {view} is another attempt's by now: the lease of this one is gone."""
+
+    code = "attempt_overtaken"
+    hint = "Nothing to do: the attempt that has the lease goes on."
+
+
 class BlenderCrashed(RenderError):
     """Blender died while rendering {view}: {reason}."""
 

@@ -33,6 +33,7 @@ from farm.render.catalog.ports import RowsTask
 from farm.render.catalog.report import ReportRow
 from farm.render.catalog.row import Fault, Row
 from farm.render.catalog.service import CatalogService
+from farm.render.catalog.weather import is_weather
 from farm.render.findings import AuditReport
 from farm.render.ports import ObjectStore
 from farm.render.steps.parts import blocking
@@ -75,7 +76,7 @@ class RowPainters:
                 await asyncio.sleep(self.seconds)
                 answers.append({"i": row["i"], "seconds": 0.01, **await blocking(self._paint, task, row)})
             except FarmError as error:
-                if error.code == "blender_crashed":
+                if error.code == "blender_crashed" or is_weather(error):
                     raise
                 answers.append({"i": row["i"], "seconds": 0.0, "error": describe(error)})
         return answers

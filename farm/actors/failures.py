@@ -3,6 +3,7 @@
 from ray import exceptions
 
 from farm.errors import (
+    AttemptOvertaken,
     BadModel,
     BadPicture,
     BlenderCrashed,
@@ -47,8 +48,8 @@ def translated(error: BaseException, name: str, *, node_id: str = "", last_words
 
 def blames_node(error: FarmError) -> bool:
     """Whether the failure speaks against the node it happened on."""
-    if isinstance(error, BadPicture | BadModel):
-        return False  # the picture would be as bad elsewhere
+    if isinstance(error, BadPicture | BadModel | AttemptOvertaken):
+        return False  # the picture would be as bad elsewhere; a lease is lost anywhere
     if isinstance(error, DiskFull):
         return "key" not in error.fields  # an object's: the store is full, whoever writes to it
     return isinstance(error, RenderError)

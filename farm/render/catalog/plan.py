@@ -13,6 +13,7 @@ from farm.render.catalog.row import Fault, Row
 from farm.render.catalog.slice import is_relit, normalised_identity
 from farm.render.catalog.slices import slices_of
 from farm.render.catalog.standing import standing_job
+from farm.render.catalog.weather import is_weather
 from farm.render.estimate import HOUR_S, core_seconds
 from farm.render.steps.parts import blocking
 
@@ -130,6 +131,8 @@ class Planner:
             try:
                 one = self._reader.wanted(place, row)
             except FarmError as error:
+                if is_weather(error):
+                    raise
                 self._bad(_fault(row, describe(error)))
                 continue
             if isinstance(identity, FarmError):

@@ -7,6 +7,7 @@ what was begun, and begins the rest.
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from random import Random
 from typing import Any
 
 from farm.domain import keys
@@ -14,7 +15,7 @@ from farm.domain.ids import new_token, row_job_id
 from farm.domain.request import Engine as Engine_
 from farm.domain.request import parse_request
 from farm.domain.status import Status
-from farm.errors import AlreadyExists, FarmError, Fenced, JobEnded, NotFound, describe
+from farm.errors import AlreadyExists, FarmError, Fenced, FetchFailed, JobEnded, NotFound, describe
 from farm.render.catalog import report
 from farm.render.catalog.batch import batch_definition, batch_id, batch_projection
 from farm.render.catalog.kit import Kit, Reader, Wanted
@@ -24,6 +25,7 @@ from farm.render.catalog.row import Fault, Row
 from farm.render.catalog.run import RunOrder, SliceDone
 from farm.render.catalog.slices import RunRowsPlace, write_lines
 from farm.render.catalog.standing import standing_job
+from farm.render.catalog.weather import is_weather
 from farm.render.prepare import PreparedDesign, prepare
 from farm.render.steps.parts import blocking
 from farm.saga.clock import Clock, SystemClock
@@ -52,6 +54,7 @@ class Slices:
         self._owner = owner
         self._clock: Clock = clock or SystemClock()
         self._reader = Reader(kit)
+        self._rng = Random()
         self._engine = Engine(kit.batches, projector=batch_projection, clock=self._clock)
 
     async def width(self) -> int:
@@ -125,6 +128,8 @@ class Slices:
             try:
                 wanted = self._reader.wanted(place, item)
             except FarmError as error:
+                if is_weather(error):
+                    raise
                 failed[place] = report.of_failure(item, describe(error))
                 continue
             (relit if is_relit(wanted) else ordinary)[place] = wanted
@@ -267,7 +272,7 @@ class Slices:
                         return place, self._line(row, await self._kit.service.get(standing), unchanged=True)
                 return place, self._line(row, await self._ended_job(job_id))
             except FarmError as error:
-                if error.retryable:
+                if error.retryable and not isinstance(error, FetchFailed):
                     raise
                 return place, report.of_failure(row, describe(error))
 
@@ -276,7 +281,7 @@ class Slices:
     async def _submit(self, run_id: str, order: RunOrder, job_id: str, wanted: Wanted) -> str | None:
         """Make the row's job; or return the earlier one whose pictures its product shows already."""
         kit, row = self._kit, wanted.row
-        data, identity = await blocking(kit.designs.fetch, row.design)
+        data, identity = await self._design(row.design)
         if identity is not None and not order.force:
             (known,) = await kit.book.look_up(order.tenant, [normalised_identity(identity)])
             if known is not None and row.product_id is not None:
@@ -293,6 +298,20 @@ class Slices:
         except AlreadyExists:
             log.info("job %s is there already", job_id)
         return None
+
+    async def _design(self, address: str) -> tuple[bytes, str | None]:
+        """The design's bytes and identity.
+
+        Raises:
+            FetchFailed: when its server did not deliver after some attempts; that is the row's, and holds up no other.
+        """
+        settings, retry = self._kit.parts.settings, self._kit.parts.retry
+        for failures in range(1, settings.view_attempts):
+            try:
+                return await blocking(self._kit.designs.fetch, address)
+            except FetchFailed:
+                await asyncio.sleep(self._rng.uniform(0.0, retry.bound_s(failures)))
+        return await blocking(self._kit.designs.fetch, address)
 
     async def _ended_job(self, job_id: str) -> Mapping[str, Any]:
         wait_s = LOOK_S

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from farm.errors import RenderError, SagaError, StoreUnavailable
+from farm.errors import AttemptOvertaken, SagaError, StoreUnavailable
 from farm.render.tasks.heartbeat import Beat, Grant, ProcessId, Progress, Pulse
 
 INTERVAL_S = 0.5
@@ -56,7 +56,7 @@ class Heart:
         """The first beat, before any work.
 
         Raises:
-            RenderError: when the attempt was overtaken while it waited in the queue.
+            AttemptOvertaken: when the attempt was overtaken while it waited in the queue.
             StoreUnavailable: when the store does not answer.
         """
         self.check()
@@ -73,11 +73,11 @@ class Heart:
         """Beat once, here and now.
 
         Raises:
-            RenderError: when the lease is gone.
+            AttemptOvertaken: when the lease is gone.
             StoreUnavailable: when the store does not answer.
         """
         if not self._beat():
-            raise RenderError(view=self._grant.name, reason="another attempt has taken its place")
+            raise AttemptOvertaken(view=self._grant.name)
 
     def confirm(self) -> None:
         """`check` before something is stored, waiting for a silent store: what was rendered is not thrown away for it.
@@ -85,7 +85,7 @@ class Heart:
         Not for ever: the heart ends the process when its patience is spent.
 
         Raises:
-            RenderError: when the lease is gone.
+            AttemptOvertaken: when the lease is gone.
         """
         while True:
             try:

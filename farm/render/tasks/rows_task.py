@@ -1,6 +1,6 @@
 """Rows of a batch as one task: designs fetched and decoded, composed, relit, judged, stored; bakes stay open between.
 
-What one row meets is answered for that row; what meets the process (the store's lease, memory) is raised.
+What one row meets is answered for that row; what meets the process (the store, its lease, memory) is raised.
 """
 
 import hashlib
@@ -17,13 +17,14 @@ from farm.domain.placement import Placement
 from farm.domain.request import Format
 from farm.domain.shape import sides_px
 from farm.domain.template import Template
-from farm.errors import BadPicture, DiskFull, FarmError, RenderError, describe
+from farm.errors import AttemptOvertaken, BadPicture, FarmError, RenderError, describe
 from farm.picture.decode_server import Pixels
 from farm.picture.footprint import Footprint, inspect
 from farm.picture.notice import Notice
 from farm.picture.texture import PanelTexture
 from farm.render.catalog.outputs import output_key
 from farm.render.catalog.ports import DesignSource, RowsTask
+from farm.render.catalog.weather import is_weather
 from farm.render.ports import ObjectStore
 from farm.render.results import Kept, ResultCache
 from farm.render.tasks.compose_task import composed, facts_of
@@ -77,11 +78,11 @@ def relight_rows(task: RowsTask, *, bench: RowBench, progress: Progress) -> list
         began_s = time.perf_counter()
         try:
             answer = _row(task, row, bench, last)
-        except (DiskFull, MemoryError):
-            raise
+        except AttemptOvertaken:
+            raise  # nothing of this counts any more
         except FarmError as error:
-            if error.code == "render_error" and "another attempt" in error.message:
-                raise  # the lease is gone: nothing of this counts any more
+            if is_weather(error):
+                raise
             answer = {"error": describe(error)}
         answers.append({"i": row["i"], "seconds": round(time.perf_counter() - began_s, 5), **answer})
     progress.enter("done", 1.0)

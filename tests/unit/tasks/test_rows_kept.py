@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from blender.protocol import ViewOrder
+from farm.adapters.file_store import FileStore
 from farm.adapters.memory_store import MemoryStore
 from farm.domain.request import parse_request
 from farm.domain.template import Template, find
-from farm.errors import RenderError
+from farm.errors import AttemptOvertaken, FetchFailed, StorageUnavailable
 from farm.picture.decode_server import Pixels
 from farm.picture.texture import PanelTexture
 from farm.render.catalog.ports import RowsTask
@@ -56,7 +57,7 @@ class Hands:
 
     def check_lease(self) -> None:
         if self.overtaken:
-            raise RenderError(view="", reason="another attempt took over")
+            raise AttemptOvertaken(view="rows-0000")
 
 
 def accept(template: Path, textures: Sequence[PanelTexture] | None = None) -> Judge:
@@ -147,5 +148,25 @@ def test_what_a_known_design_measures_is_told_without_decoding_it(bench: RowBenc
 def test_an_overtaken_worker_takes_nothing(bench: RowBench, hands: Hands) -> None:
     relight_rows(task("a.png"), bench=bench, progress=Ahead())
     hands.overtaken = True
-    with pytest.raises(RenderError):
+    with pytest.raises(AttemptOvertaken):
         relight_rows(task("a.png", token="two"), bench=bench, progress=Ahead())
+
+
+def test_a_store_that_is_away_is_raised_and_is_no_rows_answer(bench: RowBench, tmp_path: Path) -> None:
+    (tmp_path / "objects").write_text("where the folder was")
+    away = FileStore(tmp_path / "objects")
+    with pytest.raises(StorageUnavailable):
+        relight_rows(task("a.png", "b.png"), bench=replace(bench, store=away), progress=Ahead())
+
+
+def test_a_designs_server_that_is_away_is_that_rows_alone(
+    bench: RowBench, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(address: str) -> tuple[bytes, str | None]:
+        if address == "gone.png":
+            raise FetchFailed(address=address, reason="the server answers 503")
+        return address.encode(), address
+
+    monkeypatch.setattr(hands, "fetch", fetch)
+    first, second = relight_rows(task("gone.png", "a.png"), bench=bench, progress=Ahead())
+    assert (first["error"]["code"], first["error"]["retryable"], "error" in second) == ("fetch_failed", True, False)

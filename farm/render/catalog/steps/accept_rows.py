@@ -11,6 +11,7 @@ from farm.render.catalog.ports import KnownDesign
 from farm.render.catalog.row import Row
 from farm.render.catalog.standing import standing_job
 from farm.render.catalog.steps.rows_step import ACCEPT, RowsStep
+from farm.render.catalog.weather import is_weather
 from farm.render.steps.parts import blocking
 from farm.saga.step import StepContext
 
@@ -74,6 +75,8 @@ class AcceptRows(RowsStep):
             try:
                 wanted[place] = self._reader.wanted(place, row)
             except FarmError as error:
+                if is_weather(error):
+                    raise
                 failed[place] = describe(error)
         return wanted, failed
 

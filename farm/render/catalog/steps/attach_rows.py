@@ -11,6 +11,7 @@ from farm.render.catalog.steps.relight_rows import relit
 from farm.render.catalog.steps.rows_step import ACCEPT, ATTACH, RELIGHT, RowsStep
 from farm.render.fan import bounded
 from farm.render.steps.associate_media import association
+from farm.render.steps.parts import OUTAGE_ATTEMPTS
 from farm.saga.step import StepContext
 
 SHOP_AT_ONCE = 8
@@ -30,6 +31,7 @@ class AttachRows(RowsStep):
         done = {place: row for place, row in relit([ctx.outputs[RELIGHT]]).items() if "error" not in row}
         media: dict[str, Mapping[str, Any]] = {}
         failed: dict[str, Mapping[str, Any]] = {}
+        troubled: dict[str, FarmError] = {}  # after many attempts: the shop may answer for all others
 
         async def attach(places: Sequence[int]) -> None:
             for place in places:
@@ -44,11 +46,17 @@ class AttachRows(RowsStep):
                     answer = await self._parts.catalog.associate(ctx.input["tenant"], request["product_id"], wanted)
                     media[str(place)] = {"media_ids": answer["media_ids"], "superseded": answer["superseded"]}
                 except FarmError as error:
-                    if error.retryable:
+                    if error.retryable and ctx.attempt <= OUTAGE_ATTEMPTS:
                         raise
-                    failed[str(place)] = describe(error)
+                    if error.retryable:
+                        troubled[str(place)] = error
+                    else:
+                        failed[str(place)] = describe(error)
 
         await bounded((partial(attach, places) for places in _by_product(rows, done)), SHOP_AT_ONCE)
+        if troubled and not media:  # the shop, and not these products
+            raise next(iter(troubled.values()))
+        failed |= {place: describe(error) for place, error in troubled.items()}
         await ctx.reach("inside")
         return {"media": media, "failed": failed}
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from random import Random
 from typing import Any
 
 from farm.domain import keys
@@ -12,6 +13,7 @@ from farm.errors import BadPicture, FarmError, InfrastructureError, SagaError, d
 from farm.render.catalog.ports import KnownDesign, RowsTask
 from farm.render.catalog.row import Row
 from farm.render.catalog.steps.rows_step import ACCEPT, RELIGHT, RowsStep
+from farm.render.catalog.weather import is_weather
 from farm.render.fan import all_of
 from farm.render.steps.parts import blocking
 from farm.saga.step import StepContext
@@ -31,6 +33,7 @@ class RelightRows(RowsStep):
     """
 
     name = RELIGHT
+    _rng = Random()
 
     async def run(self, ctx: StepContext) -> Mapping[str, Any]:
         rows = await self._rows(ctx)
@@ -67,12 +70,14 @@ class RelightRows(RowsStep):
         """
         attempts = self._parts.settings.view_attempts
         for attempt in range(1, attempts + 1):
+            if attempt > 1:  # a server that stumbles is not helped by being asked again at once
+                await asyncio.sleep(self._rng.uniform(0.0, self._parts.retry.bound_s(attempt - 1)))
             await self._kit.pace.stand_aside()
             try:
                 places = await self._attempt(ctx, rows, places, last=attempt == attempts)
-            except (InfrastructureError, SagaError):
-                raise
             except FarmError as error:
+                if is_weather(error) or isinstance(error, InfrastructureError | SagaError):
+                    raise  # the engine waits, and comes again with what was not noted as done
                 if len(places) > 1:
                     for place in places:
                         await self._piece(ctx, rows, [place])

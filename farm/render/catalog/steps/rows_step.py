@@ -11,6 +11,7 @@ from farm.render.catalog.kit import Kit, Reader
 from farm.render.catalog.ports import RowRecord
 from farm.render.catalog.row import Row
 from farm.render.catalog.slices import RunRowsPlace
+from farm.render.catalog.weather import Weatherproof, is_weather
 from farm.render.steps.parts import blocking
 from farm.saga.retry import RetryPolicy
 from farm.saga.step import StepContext
@@ -29,7 +30,7 @@ class RowsStep:
         self._kit = kit
         self._parts = kit.parts
         self._reader = reader
-        self.retry: RetryPolicy = kit.parts.patient
+        self.retry: RetryPolicy = Weatherproof.of(kit.parts.patient)
         self.timeout_s = kit.parts.settings.render_timeout_s
 
     async def _rows(self, ctx: StepContext) -> dict[int, Row]:
@@ -90,7 +91,10 @@ class RowsStep:
     def _template(self, place: int, row: Row) -> Mapping[str, str]:
         try:
             return self._reader.wanted(place, row).template
-        except FarmError:  # it was removed meanwhile; the record is written all the same
+        except FarmError as error:
+            if is_weather(error):
+                raise
+            # It was removed meanwhile; the record is written all the same.
             return {"id": str(row.request.get("template", "")), "version": "", "hash": ""}
 
     async def _has_ended(self, ctx: StepContext, rows: Mapping[int, Row]) -> bool:
