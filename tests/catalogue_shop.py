@@ -234,8 +234,8 @@ async def open_catalogue(
                 home=place.home, shop=shop, kit=kit, service=service, painters=painters, runs=runs, link=link
             )
         finally:
-            for store in (sagas, runs, batches):
-                await store.close()
+            for journal in (sagas, runs, batches):
+                await journal.close()
 
 
 def products_line(report: Sequence[ReportRow]) -> str:
