@@ -31,7 +31,7 @@ def server(moto_server: S3Server) -> Iterator[FaultyServer]:
 async def farm(place: Place, server: FaultyServer) -> AsyncIterator[CatalogueShop]:
     """With its objects in S3."""
     store = S3Store(BUCKET, place.namespace, endpoint_url=server.endpoint_url, read_timeout_s=5.0)
-    async with open_catalogue(place, store, fetch_hosts="127.0.0.1") as shop:
+    async with open_catalogue(place, objects=store, fetch_hosts="127.0.0.1") as shop:
         yield shop
     store.close()
 
