@@ -27,6 +27,7 @@ from farm.render.service import FarmService
 from farm.saga.clock import SystemClock
 from farm.saga.store import Store
 from farm.settings import Settings
+from serve_app.followers import Followers
 from serve_app.idempotency import Answers
 from serve_app.limits import Limiter
 from serve_app.policy import Elsewhere
@@ -63,6 +64,7 @@ class Services:
         kit: what a catalogue's plan looks at; its workers do nothing.
         planning: bounds the manifests that are read at once.
         elsewhere: where the store's own addresses lead; pages may show pictures from there.
+        followers: of jobs' events, one for each job that somebody watches.
         scrape: reads the metrics of the cluster's nodes; blocking.
         temp: this process's folder for temporary files; those of dead processes are swept.
     """
@@ -85,6 +87,7 @@ class Services:
     planning: asyncio.Semaphore
     webhooks: Webhooks
     statistics: Statistics
+    followers: Followers
     temp: Path
     scrape: Callable[[], Sequence[str]]
     overview: Overview
@@ -139,6 +142,7 @@ async def open_services(
             planning=asyncio.Semaphore(2),
             webhooks=farm.webhooks,
             statistics=Statistics(farm.service),
+            followers=Followers(farm.service),
             temp=folders.make(here),
             scrape=scrape,
             overview=Overview(sagas=farm.sagas, board=RedisBoard(farm.redis), clock=SystemClock()),

@@ -13,6 +13,7 @@ from farm.render.ports import KeyRing
 from farm.render.preview import Previewer
 from farm.saga.clock import SystemClock
 from farm.wiring import open_webhooks
+from serve_app.followers import Followers
 from serve_app.idempotency import Answers
 from serve_app.limits import Limiter
 from serve_app.policy import Elsewhere
@@ -47,6 +48,7 @@ async def services_of(
         planning=asyncio.Semaphore(2),
         webhooks=open_webhooks(shop.settings, place.link, shop.sagas),
         statistics=Statistics(shop.service),
+        followers=Followers(shop.service),
         temp=place.home,
         scrape=no_cluster,
         overview=Overview(sagas=shop.sagas, board=RedisBoard(client), clock=SystemClock()),

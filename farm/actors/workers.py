@@ -101,6 +101,7 @@ class RayWorkers:
         self._shape: options.Shape | None = None
         self._tasks: RemoteTasks | None = None
         self._tending: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
         self._rehearsal: asyncio.Future[None] | None = None
 
     # --- the port -------------------------------------------------------------------------------------------------
@@ -260,8 +261,10 @@ class RayWorkers:
 
     async def _ready(self) -> tuple[Station, RemoteTasks]:
         if self._tending is None:
-            await self._reshape()
-            self._tending = asyncio.create_task(self._tend(), name="watch over the workers")
+            async with self._starting:  # whoever asks meanwhile waits for the first one's look at the cluster
+                if self._tending is None:
+                    await self._reshape()
+                    self._tending = asyncio.create_task(self._tend(), name="watch over the workers")
         assert self._tasks is not None, "_reshape() bound them"
         assert self._shape is not None
         return Station(settings=self._settings, redis_url=self._redis_url, threads=self._shape.threads), self._tasks

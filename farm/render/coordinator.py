@@ -194,4 +194,6 @@ class Coordinator:
                     self._awake.set()
             except FarmError as error:
                 log.warning("the doorbell is silent, polling instead: %s", error)
+            except Exception:
+                log.exception("the doorbell cannot be heard, polling instead")
             await asyncio.sleep(POLL_S)

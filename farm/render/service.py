@@ -3,8 +3,8 @@
 Everything here talks to the store alone; the coordinators are woken by it and do the work.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -216,20 +216,21 @@ class FarmService:
         shown = [record for record in page.records if not record.get("deleted")]
         return [await self._with_live(dict(record)) for record in shown], page.cursor
 
-    async def follow(self, job_id: str, after: int = 0) -> AsyncIterator[dict[str, Any]]:
+    async def follow(self, job_id: str, after: int = 0) -> AsyncGenerator[dict[str, Any]]:
         """The job's events after number ``after`` as they come; ends behind the last one of an ended job."""
         record: Mapping[str, Any] | None = await self.get(job_id)
         # Of a job that has ended nothing more will come: one short look is enough.
         idle_s = 0.1 if record and Status(record["status"]).ended else FOLLOW_IDLE_S
-        async for event in self.sagas.events.follow(job_id, after, idle_s=idle_s):
-            if event is None:
-                record = await self.sagas.records.get(job_id)
-                if record is None or Status(record["status"]).ended:
+        async with aclosing(self.sagas.events.follow(job_id, after, idle_s=idle_s)) as events:
+            async for event in events:
+                if event is None:
+                    record = await self.sagas.records.get(job_id)
+                    if record is None or Status(record["status"]).ended:
+                        return
+                    continue
+                yield {**event.data, "id": f"{job_id}/{event.number}", "sequence": event.number}
+                if event.data["type"] in TERMINAL:
                     return
-                continue
-            yield {**event.data, "id": f"{job_id}/{event.number}", "sequence": event.number}
-            if event.data["type"] in TERMINAL:
-                return
 
     async def progress(self, job_id: str) -> Mapping[str, float]:
         """Share done, 0 to 1, of the views that render now."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -306,5 +306,6 @@ async def events(
     last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**31)] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """The job's events from the first, or behind ``Last-Event-ID``; live progress between them has no id."""
-    async for event in job_events(services.service, record["id"], after=last_event_id):
-        yield event
+    async with aclosing(job_events(services.followers, record["id"], after=last_event_id)) as stream:
+        async for event in stream:
+            yield event

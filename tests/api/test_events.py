@@ -1,14 +1,18 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
+import redis
 import uvicorn
+from fastapi.sse import ServerSentEvent
 
 from farm.render.ports import ViewTask
+from serve_app.event_stream import job_events
+from serve_app.followers import Followers
 from tests.api.conftest import Shopfront
 from tests.api.test_jobs import form
 
@@ -104,3 +108,96 @@ async def test_a_stream_of_an_ended_job_ends_behind_its_last_event(shop: Shopfro
         kinds = [data["type"] async for _, data in lines(shop.client, job["events_url"])]
         assert kinds[-1] == "render.job.cancelled"
         assert [number async for number, _ in lines(shop.client, job["events_url"], len(kinds))] == []
+
+
+async def running_job(shop: Shopfront) -> dict[str, Any]:
+    return dict((await shop.client.post("/v1/jobs", **form())).json())
+
+
+async def first_number(stream: AsyncGenerator[ServerSentEvent]) -> int:
+    async for event in stream:
+        if event.id is not None:
+            return int(event.id)
+    raise AssertionError("the stream ended")
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def connections(shop: Shopfront, store_url: str) -> int:
+    """How many connections wait for events in the store."""
+    with redis.Redis.from_url(store_url, decode_responses=True) as client:
+        return sum(one["cmd"] == "xread" for one in client.client_list())
+
+
+async def test_twenty_viewers_of_a_job_hold_one_connection_and_see_all(shop: Shopfront, store_url: str) -> None:
+    job = await running_job(shop)
+    followers = Followers(shop.workshop.service)
+    streams = [job_events(followers, job["id"], after=n % 2) for n in range(20)]
+    read = [asyncio.create_task(collect(stream)) for stream in streams]
+    await until(lambda: connections(shop, store_url) > 0)
+    await asyncio.sleep(0.3)
+    assert (connections(shop, store_url), len(followers)) == (1, 1)
+    async with shop.workshop.running():
+        async with asyncio.timeout(30):
+            found = await asyncio.gather(*read)
+    last = found[0][-1]
+    assert list(found[0::2]) == [list(range(1, last + 1))] * 10
+    assert list(found[1::2]) == [list(range(2, last + 1))] * 10
+    assert len(followers) == 0
+
+
+async def collect(stream: AsyncGenerator[ServerSentEvent]) -> list[int]:
+    return [int(event.id) async for event in stream if event.id is not None]
+
+
+async def test_a_viewer_that_goes_away_leaves_nothing_and_disturbs_nobody(shop: Shopfront) -> None:
+    job = await running_job(shop)
+    followers = Followers(shop.workshop.service)
+    goes, stays = (job_events(followers, job["id"], after=0) for _ in range(2))
+    assert await first_number(goes) == await first_number(stays) == 1
+    await goes.aclose()
+    waiting = asyncio.create_task(anext(stays))
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting
+    await until(lambda: len(followers) == 0)
+    await until(lambda: not [task for task in asyncio.all_tasks() if job["id"] in task.get_name()])
+
+
+async def test_a_slow_viewer_misses_no_event_and_holds_up_nobody(shop: Shopfront) -> None:
+    job = await running_job(shop)
+    followers = Followers(shop.workshop.service)
+    slow, quick = (job_events(followers, job["id"], after=0) for _ in range(2))
+    assert await first_number(slow) == 1
+    async with shop.workshop.running(), asyncio.timeout(30):
+        whole = await collect(quick)
+    assert await collect(slow) == whole[1:]
+
+
+async def test_a_store_that_goes_away_ends_a_stream_without_an_error(shop: Shopfront, store_url: str) -> None:
+    job = await running_job(shop)
+    followers = Followers(shop.workshop.service)
+    stream = job_events(followers, job["id"], after=0)
+    assert await first_number(stream) == 1
+    reading = asyncio.create_task(collect(stream))
+    await until(lambda: connections(shop, store_url) == 1)
+    with redis.Redis.from_url(store_url) as client:
+        client.client_kill_filter(_type="normal", skipme=True)
+    async with asyncio.timeout(20):
+        assert await reading == []
+    again = job_events(followers, job["id"], after=0)
+    assert await first_number(again) == 1, "and it can be taken up again"
+    await again.aclose()
+
+
+async def test_a_stream_ends_politely_after_its_time(shop: Shopfront) -> None:
+    job = await running_job(shop)
+    followers = Followers(shop.workshop.service)
+    async with asyncio.timeout(20):
+        assert await collect(job_events(followers, job["id"], after=0, lasting_s=0.5)) == [1]
+    assert len(followers) == 0

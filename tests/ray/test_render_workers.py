@@ -31,6 +31,12 @@ async def test_a_view_is_rendered_judged_and_stored_with_its_log(workers: "RayWo
     assert done.artifact.view == View.FRONT
 
 
+async def test_one_watches_over_the_workers_however_many_ask_first(workers: "RayWorkers") -> None:
+    await asyncio.gather(*(workers.slots() for _ in range(20)))
+    watching = [task for task in asyncio.all_tasks() if task.get_name() == "watch over the workers"]
+    assert len(watching) == 1
+
+
 async def test_the_second_view_finds_a_warm_blender(workers: "RayWorkers", jobs: Jobs) -> None:
     composed = jobs.compose()
     textures = await workers.compose(composed)

@@ -113,4 +113,6 @@ class RunCoordinator:
                     self._awake.set()
             except FarmError as error:
                 log.warning("the doorbell is silent, polling instead: %s", error)
+            except Exception:
+                log.exception("the doorbell cannot be heard, polling instead")
             await asyncio.sleep(POLL_S)

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -332,3 +333,21 @@ async def test_equal_work_has_equal_fingerprints(shop: Workshop) -> None:
     assert prints(await _finished(shop, priority=2)) == first
     other = prints(await _finished(shop, fabric_color="red"))
     assert not set(other.values()) & set(first.values())
+
+
+async def test_a_coordinator_goes_on_listening_whatever_the_doorbell_does(shop: Workshop, monkeypatch: Any) -> None:
+    monkeypatch.setattr("farm.render.coordinator.POLL_S", 0.01)
+    listened, real = [], shop.sagas.doorbell.listen
+
+    async def ill() -> AsyncGenerator[str]:
+        listened.append(1)
+        if len(listened) == 1:
+            raise RuntimeError("a defect")
+        async for rung in real():
+            yield rung
+
+    monkeypatch.setattr(shop.sagas.doorbell, "listen", ill)
+    async with shop.running():
+        async with asyncio.timeout(10):
+            while len(listened) < 2:
+                await asyncio.sleep(0.01)
