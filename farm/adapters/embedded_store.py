@@ -1,5 +1,8 @@
 """The embedded store: a real Valkey server of the farm's own, on a Unix socket, its data in the farm's folder.
 
+The socket lies beside the data where its path is short enough: a folder that somebody cleans (``/run/user`` at log-out)
+is no place for it. A server whose socket was removed all the same is ended and started again: it cannot make another.
+
 The server runs in a session of its own, so that Ctrl-C in a terminal does not end it before the sagas are undone. It
 holds a lock on its data folder for as long as it lives (an inherited file lock, which the kernel takes back when the
 process dies, however it dies): there is never a second server on the same data, and a socket left behind by a crash is
@@ -11,6 +14,8 @@ import hashlib
 import json
 import os
 import signal
+import socket
+import stat
 import tempfile
 import time
 from contextlib import suppress
@@ -20,13 +25,15 @@ from pathlib import Path
 import redis
 from redis.exceptions import RedisError
 
-from farm.adapters.private_folder import private_folder
+from farm.adapters.private_folder import is_private, private_folder
 from farm.errors import MissingLibrary, StoreUnavailable
 
 SOCKET_PATH_MAX_BYTES = 100
 """A Unix socket's address holds 108 bytes on Linux, 104 elsewhere."""
 _POLL_S = 0.02
 _LOG_TAIL_BYTES = 600
+_LISTENS_WITHIN_S = 10.0
+"""A server older than this has made its socket; if there is none it was removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +73,16 @@ class EmbeddedStore:
                     store._wait_until_ready(folder, deadline_s)
                     return store
             running = cls.connect(home)
-            if running is not None:
+            if running is not None and running.age_s > _LISTENS_WITHIN_S and not running.has_socket:
+                running.stop()  # nobody can reach it any more
+            elif running is not None:
                 try:
                     running._wait_until_ready(folder, deadline_s)
                     return running
                 except StoreUnavailable:
-                    if running.alive:
+                    if running.alive and running.has_socket:
                         raise
-                    continue  # it was just about to end
+                    # it was just about to end, or lost its socket
             if time.monotonic() > deadline_s:
                 raise StoreUnavailable(reason=f"{folder} is locked by a server that does not answer")
             time.sleep(_POLL_S)
@@ -92,6 +101,20 @@ class EmbeddedStore:
         """Whether that very process runs."""
         return started_ticks(self.pid) == self.started_ticks
 
+    @property
+    def has_socket(self) -> bool:
+        """Whether the socket is there by which it is reached; a process that lives may have lost it."""
+        try:
+            return stat.S_ISSOCK(Path(self.url.removeprefix("unix://")).stat().st_mode)
+        except OSError:
+            return False
+
+    @property
+    def age_s(self) -> float:
+        """How long ago it was started."""
+        up_s = float(Path("/proc/uptime").read_text("utf-8").split()[0])
+        return up_s - self.started_ticks / os.sysconf("SC_CLK_TCK")
+
     def stop(self, *, within_s: float = 15.0) -> None:
         """End it and see it gone. Harmless when it is gone already; blocks.
 
@@ -107,7 +130,7 @@ class EmbeddedStore:
             _reap(self.pid)
             if time.monotonic() > deadline_s:
                 raise StoreUnavailable(reason=f"the embedded server (pid {self.pid}) does not end")
-            if not asked and time.monotonic() > deadline_s - within_s / 2:
+            if not asked and (not self.has_socket or time.monotonic() > deadline_s - within_s / 2):
                 asked = True
                 with suppress(ProcessLookupError):
                     os.kill(self.pid, signal.SIGTERM)
@@ -120,6 +143,9 @@ class EmbeddedStore:
     def _wait_until_ready(self, folder: Path, deadline_s: float) -> None:
         reason = "no answer yet"
         while self.alive and time.monotonic() < deadline_s:
+            if self.age_s > _LISTENS_WITHIN_S and not self.has_socket:
+                reason = "its socket was removed"
+                break
             try:
                 with self._client() as client:
                     client.ping()
@@ -134,13 +160,13 @@ class EmbeddedStore:
         raise StoreUnavailable(reason=f"the embedded server did not come up ({reason}): {tail.strip()}")
 
 
-def _spawn(folder: Path, socket: Path, lock_fd: int) -> EmbeddedStore:
-    socket.unlink(missing_ok=True)  # we hold the lock, so whoever listened there is no more
+def _spawn(folder: Path, door: Path, lock_fd: int) -> EmbeddedStore:
+    door.unlink(missing_ok=True)  # we hold the lock, so whoever listened there is no more
     data = folder / "data"
     data.mkdir(mode=0o700, exist_ok=True)
     options = {
         "port": "0",
-        "unixsocket": str(socket),
+        "unixsocket": str(door),
         "unixsocketperm": "700",
         "dir": str(data),
         "appendonly": "yes",
@@ -166,7 +192,7 @@ def _spawn(folder: Path, socket: Path, lock_fd: int) -> EmbeddedStore:
         ],
         setsid=True,
     )
-    store = EmbeddedStore(url=f"unix://{socket}", pid=pid, started_ticks=started_ticks(pid) or 0)
+    store = EmbeddedStore(url=f"unix://{door}", pid=pid, started_ticks=started_ticks(pid) or 0)
     written = folder / "server.json.new"
     written.write_text(json.dumps(asdict(store)), "utf-8")
     written.replace(folder / "server.json")
@@ -191,11 +217,16 @@ def _folder(home: Path) -> Path:
 
 
 def _socket_path(home: Path) -> Path:
-    """Short whatever the home's path, in a folder that is ours alone, the same for every process of the home."""
+    """Beside the data where that is short enough, ours alone and can hold a socket; else short whatever the home is.
+
+    The same for every process of the home, and at every start: those who knew the server before find it again.
+    """
+    own = _folder(home.resolve()) / "valkey.sock"
+    if len(os.fsencode(own)) <= SOCKET_PATH_MAX_BYTES and is_private(own.parent) and _takes_sockets(own.parent):
+        return own
     name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16] + ".sock"
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    for base in (runtime, tempfile.gettempdir(), "/tmp"):  # nosec B108 # what is made there is checked to be ours alone
-        if not base or not os.access(base, os.W_OK | os.X_OK):
+    for base in ("/tmp", tempfile.gettempdir()):  # nosec B108 # what is made there is checked to be ours alone
+        if not os.access(base, os.W_OK | os.X_OK):
             continue
         folder = Path(base) / f"tshirt-farm-{os.getuid()}"
         if len(os.fsencode(folder / name)) > SOCKET_PATH_MAX_BYTES:
@@ -203,7 +234,20 @@ def _socket_path(home: Path) -> Path:
         # In a folder that all may write to, somebody else may have made this one first.
         with suppress(PermissionError):
             return private_folder(folder) / name
-    raise StoreUnavailable(reason="there is no private folder with a short path for the socket; set XDG_RUNTIME_DIR")
+    raise StoreUnavailable(reason="there is no private folder with a short path for the socket; set TMPDIR to one")
+
+
+def _takes_sockets(folder: Path) -> bool:
+    """Whether the file system holds sockets: some that are shared between machines do not."""
+    probe = folder / "probe.sock"
+    try:
+        with socket.socket(socket.AF_UNIX) as door:
+            probe.unlink(missing_ok=True)
+            door.bind(str(probe))
+        probe.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def started_ticks(pid: int) -> int | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from farm.adapters import embedded_store
 from farm.adapters.embedded_store import EmbeddedStore
 from farm.errors import StoreUnavailable
 
@@ -99,13 +100,50 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
         EmbeddedStore.start(home)
 
 
-def test_a_socket_never_lies_in_a_folder_that_others_may_enter(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime = Path(tempfile.mkdtemp(prefix="run-", dir="/tmp"))
-    try:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-        (runtime / f"tshirt-farm-{os.getuid()}").mkdir()
-        (runtime / f"tshirt-farm-{os.getuid()}").chmod(0o755)
-        store = EmbeddedStore.start(home)
-        assert str(runtime) not in store.url
-    finally:
-        shutil.rmtree(runtime)
+@pytest.fixture
+def short_home() -> Iterator[Path]:
+    home = Path(tempfile.mkdtemp(prefix="home-", dir="/tmp"))
+    yield home
+    if (running := EmbeddedStore.connect(home)) is not None:
+        running.stop()
+    shutil.rmtree(home)
+
+
+def test_the_socket_lies_beside_the_data_and_not_where_it_is_removed_at_log_out(
+    short_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = short_home / "run"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    store = EmbeddedStore.start(short_home)
+    shutil.rmtree(runtime)
+    assert store.url == f"unix://{short_home}/store/valkey.sock"
+    with redis.Redis.from_url(store.url) as client:
+        assert client.ping()
+
+
+def test_a_socket_never_lies_in_a_folder_that_others_may_enter(short_home: Path) -> None:
+    (short_home / "store").mkdir(mode=0o700)
+    (short_home / "store").chmod(0o755)
+    store = EmbeddedStore.start(short_home)
+    assert str(short_home) not in store.url
+    assert stat.S_IMODE(Path(store.url.removeprefix("unix://")).parent.stat().st_mode) == 0o700
+
+
+def test_a_server_that_lost_its_socket_is_started_again_with_its_data(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process lives and looks well, and nobody reaches it."""
+    first = EmbeddedStore.start(home)
+    with redis.Redis.from_url(first.url) as client:
+        client.set("kept", "yes")
+    Path(first.url.removeprefix("unix://")).unlink()
+    looks_well = first.alive
+    assert looks_well
+    assert not first.has_socket
+    monkeypatch.setattr(embedded_store, "_LISTENS_WITHIN_S", 0.5)
+    second = EmbeddedStore.start(home)
+    assert not first.alive
+    assert second.url == first.url, "whoever knew it finds it again"
+    with redis.Redis.from_url(second.url) as client:
+        assert client.get("kept") == b"yes"
