@@ -41,6 +41,7 @@ environment() {
     export RAY_worker_killing_policy_by_group=1
     export RAY_USAGE_STATS_ENABLED=0
     export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=serve_app.proxy.middlewares
+    export RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S=1
     # How long nodes wait for a head that restarts, before they end themselves.
     export RAY_gcs_rpc_server_reconnect_timeout_s=300
     unset PYTHONDONTWRITEBYTECODE

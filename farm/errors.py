@@ -507,6 +507,13 @@ class ClusterUnavailable(InfrastructureError):
     hint = "Run `farm doctor`."
 
 
+class FarmStarting(InfrastructureError):
+    """The service is not there yet, or not there again: {reason}."""
+
+    code = "farm_starting"
+    hint = "Send it again after Retry-After seconds, with the same id or Idempotency-Key; accepted jobs go on."
+
+
 class VersionMismatch(ClusterUnavailable):
     """A node runs version {found} of the farm, and the farm is at {wanted}."""
 

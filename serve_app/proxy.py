@@ -25,6 +25,7 @@ from serve_app.conditions import stated_bytes
 from serve_app.manners import SECURITY
 from serve_app.problems import ORIGIN, problem_of
 from serve_app.sessions import COOKIE, Sessions
+from serve_app.standing_in import starting
 from serve_app.uploads import Tickets
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ LOGIN_BYTES = 16_384
 PATIENCE_S = 5.0
 PROXY_CONNECTIONS = 16
 """To the store, from each proxy: it asks one short question for each body."""
+_PROXYS_OWN = "/-/"
+"""Paths that are the proxy's: its health, its routes."""
 _NO_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -62,7 +65,11 @@ class Gate:
         self._guard: Guard | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in _NO_BODY:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        send = _OurAnswers(scope, receive, send)
+        if scope["method"] in _NO_BODY:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -89,6 +96,34 @@ class Gate:
         if limit_bytes is None:
             raise Unauthorised(reason="there is no valid key or session; the body was not read")
         return limit_bytes
+
+
+class _OurAnswers:
+    """Sends what the application answers; what the proxy itself answers where no replica does is said in our words.
+
+    The proxy's own are texts without our headers: 404 until the application is there (again), 500 for a replica that
+    died, 503 for one that is overrun. A client must not take the first for the farm's word.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        if self._replaced:
+            return
+        if message["type"] == "http.response.start" and self._is_the_proxys(message):
+            self._replaced = True
+            await starting(self._scope, self._receive, self._send)
+            return
+        await self._send(message)
+
+    def _is_the_proxys(self, message: Message) -> bool:
+        if message["status"] < 400 or str(self._scope["path"]).startswith(_PROXYS_OWN):
+            return False
+        return "X-Content-Type-Options" not in Headers(raw=list(message.get("headers", ())))
 
 
 class _Counted:

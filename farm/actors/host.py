@@ -18,12 +18,12 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import farm
 from farm.actors.preview_door import preview_door
@@ -68,11 +68,23 @@ class AnotherHost(Exception):
     """This home has a host already."""
 
 
-class Host:
-    """One host, from its start to its end."""
+class RayDied(Exception):
+    """One of the processes of this host's own Ray ended, without which the others are of no use."""
 
-    def __init__(self, settings: Settings, *, stay: bool) -> None:
+
+class Host:
+    """One host, from its start to its end.
+
+    Args:
+        stay: it goes on without clients and jobs.
+        needed: it starts everything, though no client is there yet to ask for it.
+        born_with: the environment of this process before Ray's was added.
+    """
+
+    def __init__(self, settings: Settings, *, stay: bool, needed: bool, born_with: Mapping[str, str]) -> None:
         self._settings = settings
+        self._needed = needed
+        self._born_with = born_with
         self._home = Home(settings.home)
         self._state = HostState(
             process=str(process.identity()),
@@ -105,12 +117,17 @@ class Host:
                     await self._serve()
                     if self._state.phase is not Phase.ENDING:
                         self._enter(Phase.ENDING)
+                except RayDied as death:
+                    self._begin_anew(str(death))
                 except Exception as error:
                     log.exception("the host cannot go on")
                     self._enter(Phase.FAILED, error=_in_one_line(error))
-                    return 1
-                finally:
                     await self._close()
+                    return 1
+                except BaseException:
+                    await self._close()
+                    raise
+                await self._close()
                 self._home.state_file.unlink(missing_ok=True)
                 return 0
         except AnotherHost:
@@ -238,9 +255,10 @@ class Host:
             if self._asked is Order.NOW:
                 log.info("told to stop at once; jobs go on at the next start")
                 return
-            if self._state.phase is Phase.IDLE and (self._state.stay or Need.FARM in needs):
+            if self._state.phase is Phase.IDLE and (self._state.stay or self._needed or Need.FARM in needs):
                 self._start_farm()
             self._tend_store()
+            self._tend_ray()
             await self._count_jobs()
             if needs or self._live_jobs or self._live_jobs is None:
                 self._busy_s = time.monotonic()
@@ -268,9 +286,26 @@ class Host:
 
     def _tend_store(self) -> None:
         """Start the embedded store again if it died; sagas wait for it meanwhile."""
-        if self._store is not None and not self._store.alive:
+        if self._store is None or (self._store.alive and self._store.has_socket):
+            return
+        if self._store.alive:
+            log.error("the store's socket was removed; starting the store again")
+            self._store.stop()
+        else:
             log.error("the store died; starting it again")
-            self._store = EmbeddedStore.start(self._home.path)
+        self._store = EmbeddedStore.start(self._home.path)
+
+    def _tend_ray(self) -> None:
+        """See that the processes live which this host's own Ray cannot do without.
+
+        They do not come back by themselves, and others notice only after minutes.
+
+        Raises:
+            RayDied: naming one that does not.
+        """
+        if self._state.phase in (Phase.READY, Phase.DRAINING) and not self._settings.ray_address:
+            for name in _ended_of_ray():
+                raise RayDied(name)
 
     async def _count_jobs(self, *, anew: bool = False) -> None:
         """How many jobs need this host: all that have not ended, where there is somebody to run them."""
@@ -344,6 +379,19 @@ class Host:
         if self._store is not None:
             with contextlib.suppress(FarmError):
                 await asyncio.to_thread(self._store.stop)
+
+    def _begin_anew(self, what: str) -> NoReturn:
+        """Be a new host in this process: whoever joined this one stays joined, and the store lives.
+
+        Ray's part in this process cannot be relied on any more, not even to say goodbye.
+        """
+        log.error("%s, a part of Ray, died: the host begins anew; jobs go on where the journal has them", what)
+        self._enter(Phase.STARTING, ray_address="")
+        if self._asked is not None:
+            self._home.order(self._state, self._asked)
+        self._end_leftovers()
+        command = self._home.host_command(stay=self._state.stay, needed=True)
+        os.execve(command[0], command, self._born_with)
 
     def _end_leftovers(self) -> None:
         """End every process that a host of this home started; a live host's own children are ended with it."""
@@ -430,6 +478,15 @@ def _start_ray(settings: Settings, home: Home) -> None:
     require_shared_storage(settings, ray.nodes())  # type: ignore[no-untyped-call]
 
 
+def _ended_of_ray() -> list[str]:
+    """Of the Ray that this process started: control store and raylet, where they have ended."""
+    from ray._private import worker
+
+    node: Any = worker._global_node
+    ended = node.dead_processes() if node is not None else []
+    return [kind for kind, _ in ended if kind in ("gcs_server", "raylet")]
+
+
 def _forget_ray() -> None:
     """Undo a start that failed half way."""
     import ray
@@ -457,12 +514,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m farm.actors.host", description=__doc__.splitlines()[0])
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--stay", action="store_true", help="go on without clients and jobs")
+    parser.add_argument("--needed", action="store_true", help="there are jobs: start everything, ask nobody")
     arguments = parser.parse_args()
     os.environ["FARM_HOME"] = str(arguments.home.absolute())
+    born_with = dict(os.environ)
     settings = Settings.load()
     start_logging(settings)
     Home(settings.home).create()
-    sys.exit(asyncio.run(Host(settings, stay=arguments.stay).run()))
+    host = Host(settings, stay=arguments.stay, needed=arguments.needed, born_with=born_with)
+    sys.exit(asyncio.run(host.run()))
 
 
 if __name__ == "__main__":

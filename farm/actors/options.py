@@ -239,4 +239,6 @@ def node_environment(settings: Settings, cores: int | None = None) -> dict[str, 
         "RAY_USAGE_STATS_ENABLED": "0",
         # Serve's proxies look at key and length before they take a body into memory.
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": SERVE_GATE,
+        # A proxy that died is replaced after three of these; by Ray's ten seconds nobody would be served for thirty.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
     }

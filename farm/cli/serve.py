@@ -12,16 +12,20 @@ import typer
 from farm.cli.console import err, seconds
 from farm.domain.access import EVERYTHING
 from farm.domain.ids import DEFAULT_TENANT
-from farm.errors import Conflict, InvalidSettings
-from farm.home.folder import Home
-from farm.home.state import write_atomically
-from farm.home.token import know_token
+from farm.errors import Conflict, FarmError, InvalidSettings
+from farm.home import readiness
+from farm.home.folder import Home, Need
+from farm.home.state import HostState, write_atomically
 from farm.settings import Settings
 
 if TYPE_CHECKING:
+    from farm.cli.driver import Driver
     from farm.cli.link import FarmLink
 
-LOOK_S = 0.5
+LOOK_S = 0.2
+FIRST_WAIT_S = 0.1
+MOST_WAIT_S = 20.0
+"""Between two tries to start it again; doubles from the first, for as long as no life is longer than that."""
 KEY_FILE = "api-key"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -49,21 +53,115 @@ def serve(
 
 
 async def _serve(settings: Settings, host: str, port: int) -> int:
-    from farm.cli.link import open_link
-    from farm.cli.progress import progress_for
-    from farm.home.folder import Need
+    """Serve until the person ends it, or the farm is ended with `farm down`."""
+    from farm.cli.wait import hearing_interrupts
+    from serve_app.standing_in import StandIn
 
-    while True:
-        began_s = time.monotonic()
-        progress = progress_for("starting the farm", quiet=False)
-        async with open_link(settings, Need.FARM, progress) as link:
-            await _settle_secret(link)
-            await _first_key(link, settings)
-            if await _one_life(link, settings, host, port, began_s):
-                break
-        err().print("The farm's host has died; starting it again.", style="yellow")
+    _check_free(host, port)
+    async with hearing_interrupts() as interrupts:
+        standing_in = asyncio.create_task(StandIn(host, port).watch())
+        serving = asyncio.create_task(Service(settings, host, port).run())
+        try:
+            while not (interrupts.count or interrupts.gone or serving.done()):
+                readiness.tell("WATCHDOG=1")
+                await interrupts.pause(LOOK_S)
+            readiness.tell("STOPPING=1")
+        finally:
+            standing_in.cancel()
+            serving.cancel()
+            await asyncio.gather(standing_in, serving, return_exceptions=True)
+        if not serving.cancelled() and (error := serving.exception()) is not None:
+            raise error
     err().print("The service is down.")
     return 0
+
+
+class Service:
+    """What is served, through all deaths of the farm's own processes."""
+
+    def __init__(self, settings: Settings, host: str, port: int) -> None:
+        self._settings = settings
+        self._home = Home(settings.home)
+        self._host = host
+        self._port = port
+        self._was_up = False
+
+    async def run(self) -> None:
+        """Until cancelled, or the farm is ended by `farm down`.
+
+        Raises:
+            FarmError: what keeps it from starting; once it was up, only what no waiting mends.
+        """
+        wait_s = FIRST_WAIT_S
+        while True:
+            began_s = time.monotonic()
+            try:
+                why = await self._life()
+            except FarmError as error:
+                if not self._was_up or not error.retryable:
+                    raise
+                why = f"It cannot be started ({error.code}: {error.message})"
+            if time.monotonic() - began_s > MOST_WAIT_S:
+                wait_s = FIRST_WAIT_S
+            if HostState.read(self._home.state_file) is None:
+                err().print("The farm was ended; so ends its service.")
+                return
+            readiness.tell(f"STATUS={why}; it is started again.")
+            err().print(f"{why}; starting it again.", style="yellow")
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, MOST_WAIT_S)
+
+    async def _life(self) -> str:
+        """Serve on one host's one Ray; why that ended."""
+        from farm.cli.driver import driving
+        from farm.cli.link import open_link
+        from farm.cli.progress import progress_for
+
+        began_s = time.monotonic()
+        progress = progress_for("starting the farm", quiet=False)
+        async with open_link(self._settings, Need.FARM, progress) as link:
+            assert link.host is not None
+            await _settle_secret(link)
+            await _first_key(link, self._settings)
+            async with driving(self._home, link.host, host=self._host, port=self._port) as driver:
+                if (why := await self._until_ready(driver, link.host)) is not None:
+                    return why
+                again = " again" if self._was_up else ""
+                self._was_up = True
+                address = f"http://{'localhost' if self._host in LOOPBACK else self._host}:{self._port}"
+                took = seconds(time.monotonic() - began_s)
+                readiness.tell("READY=1", f"STATUS=It serves at {address}.")
+                err().print(f"The farm serves{again} at [bold]{address}[/bold] after {took}. Ctrl-C ends.")
+                while not driver.ended:
+                    if (lost := self._lost(link.host)) is not None:
+                        return lost
+                    await asyncio.sleep(LOOK_S)
+                return "The process that serves has died"
+
+    async def _until_ready(self, driver: "Driver", host: HostState) -> str | None:
+        """Wait for the driver, but not beyond the Ray that it is on; why that is no more.
+
+        Raises:
+            FarmError: when it does not come up.
+        """
+        ready = asyncio.ensure_future(driver.ready())
+        try:
+            while not ready.done():
+                if (why := self._lost(host)) is not None:
+                    return why
+                await asyncio.wait([ready], timeout=LOOK_S)
+            if (why := self._lost(host)) is None:
+                ready.result()
+            return why
+        finally:
+            ready.cancel()
+
+    def _lost(self, host: HostState) -> str | None:
+        """Why what was joined is no more; ``None`` while it is as it was."""
+        found = self._home.host()
+        if found is None or found.process != host.process:
+            return "The farm's host has died"
+        return "The farm's Ray has died" if found.ray_address != host.ray_address else None
 
 
 async def _settle_secret(link: "FarmLink") -> None:
@@ -87,35 +185,6 @@ async def _first_key(link: "FarmLink", settings: Settings) -> None:
     write_atomically(kept, f"{token}\n".encode(), durable=True)
     err().print(f"API key (kept in {kept}, readable by you alone; it is not shown again):")
     print(token, flush=True)
-
-
-async def _one_life(link: "FarmLink", settings: Settings, host: str, port: int, began_s: float) -> bool:
-    """Serve until the person ends it (``True``) or the host dies (``False``)."""
-    from farm.cli.wait import hearing_interrupts
-
-    _check_free(host, port)
-    know_token(Home(settings.home), own=not settings.ray_address)
-    from serve_app.app import serving
-
-    assert link.host is not None
-    store_url = link.host.store_url or settings.redis_url
-    with serving(
-        settings,
-        store_url=store_url,
-        ray_address=link.host.ray_address,
-        host=host,
-        port=port,
-    ):
-        address = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
-        err().print(
-            f"The farm serves at [bold]{address}[/bold] after {seconds(time.monotonic() - began_s)}. Ctrl-C ends."
-        )
-        async with hearing_interrupts() as interrupts:  # after Ray, which takes the handlers for itself
-            while not (interrupts.count or interrupts.gone):
-                await interrupts.pause(LOOK_S)
-                if link.broken:
-                    return False
-    return True
 
 
 def _check_free(host: str, port: int) -> None:

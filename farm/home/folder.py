@@ -186,10 +186,14 @@ class Home:
         state.write(self.state_file)
         return state
 
-    def host_command(self, *, stay: bool) -> list[str]:
-        """The command line of a host of this home."""
+    def host_command(self, *, stay: bool, needed: bool = False) -> list[str]:
+        """The command line of a host of this home.
+
+        Args:
+            needed: it starts everything, though no client is there yet to ask for it.
+        """
         command = [sys.executable, "-P", "-m", "farm.actors.host", "--home", str(self.path)]
-        return [*command, "--stay"] if stay else command
+        return [*command, *(["--stay"] if stay else []), *(["--needed"] if needed else [])]
 
     def host_environment(self) -> dict[str, str]:
         """This environment as a host may have it: drills travel with jobs, they are none of the farm's."""

@@ -8,12 +8,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from farm.home import process
+from farm.home.folder import Home
 from tests.e2e.terminal import Terminal
 from tests.ports import free_port
 
@@ -34,20 +38,23 @@ class Service:
 @pytest.fixture
 def service(terminal: Terminal) -> Iterator[Service]:
     port = free_port()
-    process = terminal.start("serve", "--port", str(port))
+    served = terminal.start("serve", "--port", str(port))
     try:
         url = f"http://localhost:{port}"
         deadline_s = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline_s and process.poll() is None and not _ready(url):
+        while time.monotonic() < deadline_s and served.poll() is None and not _ready(url):
             time.sleep(0.3)
-        assert process.poll() is None, "it ended: see what it said below"
-        yield Service(url=url, key=(terminal.home / "api-key").read_text().strip(), process=process, terminal=terminal)
+        assert served.poll() is None, "it ended: see what it said below"
+        yield Service(url=url, key=(terminal.home / "api-key").read_text().strip(), process=served, terminal=terminal)
     finally:
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE_S)
+        served.send_signal(signal.SIGINT)
+        out, err = served.communicate(timeout=PATIENCE_S)
         print(err)
-    assert process.returncode == 0, err
+    assert served.returncode == 0, err
     assert out.startswith("farm_"), "the first key is printed once"
+    assert out.count("\n") == 1, "it says nothing else there"
+    assert err.rstrip().endswith("The service is down."), "a quiet end"
+    assert "graceful_shutdown" not in err
 
 
 def _ready(url: str) -> bool:
@@ -92,6 +99,38 @@ def test_the_documented_examples_run_word_for_word(service: Service, tmp_path: P
     assert "# TYPE " in urllib.request.urlopen(asked).read().decode()
     page = urllib.request.urlopen(f"{service.url}/jobs").read().decode()
     assert "<title>Jobs" in page
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_it_outlives_its_host_and_says_so_meanwhile(service: Service) -> None:
+    first = Home(service.terminal.home).host()
+    assert first is not None
+    os.kill(process.pid_of(first.process), signal.SIGKILL)
+    seen: set[int] = set()
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s and (503 not in seen or not _ready(service.url)):
+        assert service.process.poll() is None, "it ended with its host"
+        with suppress(httpx.TransportError):  # connections of the moment in which the proxy died
+            seen.add(_told_to_wait(service.url))
+        time.sleep(0.1)
+    assert 503 in seen
+    assert seen <= {200, 401, 503}, "no word of Ray Serve's own, such as 404, is taken for the farm's"
+    second = Home(service.terminal.home).host()
+    assert second is not None
+    assert second.process != first.process
+    asked = urllib.request.Request(f"{service.url}/v1/jobs", headers={"Authorization": f"Bearer {service.key}"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        assert answer.status == 200, "the key of before opens it"
+
+
+def _told_to_wait(url: str) -> int:
+    """The status of a list that is asked for without a key; a 503 says when to come again."""
+    answer = httpx.get(f"{url}/v1/jobs", timeout=30)
+    if answer.status_code == 503:
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.json()["retryable"] is True
+    return answer.status_code
 
 
 @pytest.mark.slow
