@@ -12,6 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.cli.console import err, out, print_json
+from farm.home.folder import Home
+from farm.home.join import differing
+from farm.home.state import HostState
 from farm.settings import Settings, variable_of
 
 
@@ -26,6 +29,7 @@ class Row:
 
     Attributes:
         source: ``environment``, `**farm.toml**` or ``default``.
+        up: what the farm that is up runs with, where that is something else; ``None`` where it is the same, or none is.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Row:
     default: Any
     source: str
     about: str
+    up: Any = None
 
 
 def config(
@@ -45,21 +50,39 @@ def config(
     if markdown:
         print(settings_markdown(), end="")
         return
-    rows = setting_rows(Settings.load(), os.environ)
+    settings = Settings.load()
+    host = Home(settings.home).host()
+    rows = setting_rows(settings, os.environ, host)
     if as_json:
         print_json(
             {
-                row.name: {"value": row.value, "source": row.source, "variable": row.variable, "about": row.about}
+                row.name: {
+                    "value": row.value,
+                    "source": row.source,
+                    "variable": row.variable,
+                    "about": row.about,
+                    **({"up": row.up} if row.up is not None else {}),
+                }
                 for row in rows
             }
         )
         return
     out().print(config_table(rows))
+    if any(row.up is not None for row in rows):
+        err().print(
+            "\nThe farm that is up runs with other values, as shown: `farm down`, and it starts with these.",
+            style="yellow",
+        )
     err().print("\nSet the variable, or the setting in farm.toml in FARM_HOME; the environment wins.", style="dim")
 
 
-def setting_rows(settings: Settings, environ: Mapping[str, str]) -> list[Row]:
-    """All settings in the order of their definition."""
+def setting_rows(settings: Settings, environ: Mapping[str, str], host: HostState | None = None) -> list[Row]:
+    """All settings in the order of their definition.
+
+    Args:
+        host: the one that is up in this home.
+    """
+    otherwise = {variable: theirs for variable, _, theirs in differing(host, settings)} if host is not None else {}
     shown = settings.to_dict()
     in_file = _names_in(settings.home / "farm.toml")
     rows = []
@@ -74,6 +97,7 @@ def setting_rows(settings: Settings, environ: Mapping[str, str]) -> list[Row]:
                 default=_plain(setting.default),
                 source=source,
                 about=str(setting.metadata["about"]),
+                up=_plain(otherwise.get(variable)),
             )
         )
     return rows
@@ -101,6 +125,8 @@ def config_table(rows: list[Row]) -> Table:
         value = Text("–" if row.value == "" else str(row.value), style=style)
         if row.source != "default":
             value.append(f"\n{row.source}", style="cyan")
+        if row.up is not None:
+            value.append(f"\nthe farm that is up: {'–' if row.up == '' else row.up}", style="yellow")
         table.add_row(Text(row.variable, style=style), value, row.about)
     return table
 

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
+from farm.cli.console import err
 from farm.cli.progress import Progress
 from farm.home.folder import Home, Need
-from farm.home.join import differing, join
+from farm.home.join import agreed_variables, differing, join
 from farm.home.state import HostState
 from farm.settings import Settings
 
@@ -58,19 +59,32 @@ class FarmLink:
         self._stack = AsyncExitStack()
         await self._open()
 
-    def ineffective(self) -> list[str]:
-        """Variables that this command sets otherwise than the host that is up already: they change nothing."""
-        if self.host is None:
-            return []
-        return [
-            f"{variable}={own} (it runs with {theirs})"
-            for variable, own, theirs in differing(self.host, self._settings)
-        ]
+
+def told_otherwise(settings: Settings) -> list[str]:
+    """What these settings ask and the farm that is up does not know of: it read its own when it was started."""
+    home = Home(settings.home)
+    host = home.host()
+    if host is None or host.phase.leaving:
+        return []
+    agreed = agreed_variables()
+    return [
+        f"{variable}={own} has no effect on the farm that is up, which runs with {theirs!s:.100}; "
+        "end it with `farm down` first"
+        for variable, own, theirs in differing(host, settings)
+        if variable not in agreed  # that is refused
+    ]
+
+
+def warn_of_otherwise(settings: Settings) -> None:
+    """Say it on standard error, whatever the command shows there later."""
+    for line in told_otherwise(settings):
+        err().print(line, style="yellow", markup=False)
 
 
 @asynccontextmanager
 async def open_link(settings: Settings, need: Need, progress: Progress) -> AsyncIterator[FarmLink]:
-    """`FarmLink`, with its progress shown meanwhile."""
+    """`FarmLink`, with its progress shown meanwhile; settings that come too late for it are told first."""
+    warn_of_otherwise(settings)
     with progress:
         async with FarmLink(settings, need, progress) as link:
             yield link

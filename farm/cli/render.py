@@ -404,8 +404,6 @@ async def _run(
     progress = progress_for(title(names, prepared.request), quiet=as_json)
     progress.phase("design", decoded_s)
     async with open_link(settings, Need.FARM, progress) as link:
-        for setting in link.ineffective():
-            progress.say(f"{setting} has no effect on the farm that is up; `farm down` first")
         # From here on Ctrl-C cancels: heard before the job is accepted, it is obeyed right after.
         async with hearing_interrupts() as interrupts:
             record = await link.farm.service.submit(prepared, failpoints=settings.failpoints, force=force)

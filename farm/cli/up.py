@@ -13,6 +13,7 @@ from rich.text import Text
 from farm.cli.console import err, out, print_json, seconds
 from farm.errors import Conflict
 from farm.home.folder import Home, Need, Order
+from farm.home.join import differing
 from farm.home.state import HostState, Phase
 from farm.settings import Settings
 
@@ -51,10 +52,12 @@ def _be_the_host(settings: Settings) -> None:
 
 
 async def _up(settings: Settings) -> int:
+    from farm.cli.link import warn_of_otherwise
     from farm.cli.progress import progress_for
     from farm.home.join import join
 
     began_s = time.monotonic()
+    warn_of_otherwise(settings)
     former = Home(settings.home).host()
     with progress_for("starting the farm", quiet=False) as progress:
         async with join(settings, Need.FARM, progress.host, stay=True) as host:
@@ -144,6 +147,7 @@ def status_dict(settings: Settings, host: HostState | None, jobs: int | None) ->
         "phases_s": dict(host.seconds),
         "live_jobs": jobs,
         "store_url": host.store_url,
+        "otherwise": {variable: {"here": own, "farm": theirs} for variable, own, theirs in differing(host, settings)},
     }
 
 
@@ -170,6 +174,10 @@ def status_table(settings: Settings, host: HostState, jobs: int | None) -> Table
     table.add_row("version", host.version)
     table.add_row("process", host.process.partition(":")[0])
     table.add_row("home", str(settings.home))
+    for variable, own, theirs in differing(host, settings):
+        table.add_row(
+            "otherwise", Text(f"it runs with {variable}={theirs}, not {own}: `farm down` first", style="yellow")
+        )
     return table
 
 

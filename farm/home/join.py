@@ -113,11 +113,16 @@ def check_same(host: HostState, settings: Settings) -> None:
             "end it with `farm down`, or use another FARM_HOME"
         )
     for variable, own, theirs in differing(host, settings):
-        if variable in {variable_of(setting) for setting in fields(Settings) if setting.name in AGREED}:
+        if variable in agreed_variables():
             raise InvalidSettings(
                 variable=variable, value=own,
                 reason=f"the farm that is up in {settings.home} has {theirs!r}; use that, or end it with `farm down`",
             )  # fmt: skip
+
+
+def agreed_variables() -> set[str]:
+    """The variables of `AGREED`."""
+    return {variable_of(setting) for setting in fields(Settings) if setting.name in AGREED}
 
 
 def differing(host: HostState, settings: Settings) -> list[tuple[str, Any, Any]]:
