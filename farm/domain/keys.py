@@ -72,6 +72,12 @@ def bake_of(key: str) -> tuple[str, str, int] | None:
     return None
 
 
+def bakes_of(key: str) -> tuple[str, str] | None:
+    """Template and hash of a key or prefix below one version's bakes, or ``None`` where it is no such."""
+    parts = key.split("/")
+    return (parts[1], parts[2]) if len(parts) >= 4 and parts[0] == "bakes" else None
+
+
 def run(tenant: str, run_id: str) -> str:
     return f"t/{tenant}/runs/{run_id}/"
 

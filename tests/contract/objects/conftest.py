@@ -7,15 +7,18 @@ import pytest
 from farm.adapters.file_store import FileStore
 from farm.adapters.memory_store import MemoryStore
 from farm.adapters.s3_store import S3Store
+from farm.adapters.shipped_light import ShippedLight
 from tests.contract.servers.fixtures import moto_server, rclone_server, s3_credentials
 from tests.contract.servers.s3 import BUCKET, S3Server
 
 __all__ = ["moto_server", "rclone_server", "s3_credentials"]
 
-AnyStore = MemoryStore | FileStore | S3Store
+AnyStore = MemoryStore | FileStore | ShippedLight | S3Store
+
+TEMPLATES = Path(__file__).parents[3] / "templates"
 
 
-@pytest.fixture(params=["memory", "file", "moto", "rclone"])
+@pytest.fixture(params=["memory", "file", "shipped", "moto", "rclone"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyStore]:
     """An empty store of each kind."""
     match request.param:
@@ -23,6 +26,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyStore]:
             yield MemoryStore()
         case "file":
             yield FileStore(tmp_path / "objects")
+        case "shipped":
+            yield ShippedLight(MemoryStore(), [TEMPLATES])
         case name:
             server: S3Server = request.getfixturevalue(f"{name}_server")
             s3 = S3Store(BUCKET, f"case-{uuid4().hex}", endpoint_url=server.endpoint_url, read_timeout_s=5)
