@@ -57,6 +57,16 @@ class Light:
         return cls(bake=bake, files={**files, bakes.index_key(bake.template, bake.template_hash, bake.size_px): index})
 
 
+def stale_light(folder: Path, template_hash: str) -> bool:
+    """Whether the light in a template's folder is that of another version.
+
+    Raises:
+        BakeBroken: when its index cannot be read.
+    """
+    index = folder / FOLDER / bakes.INDEX
+    return index.is_file() and Bake.from_json(index.read_bytes()).template_hash != template_hash
+
+
 def write_light(folder: Path, bake: Bake, store: ObjectStore) -> None:
     """Put a finished bake into its template's folder, instead of what lies there; the index comes last.
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,6 +40,8 @@ farm template bake                        [dim]the crew tee, for pictures up to 
 farm template bake crew-tee --size 512    [dim]a quarter of the time: for previews[/dim]
 
 farm template bake --film                 [dim]the turntable's frames too[/dim]
+
+farm template bake --ship                 [dim]for the garment's own folder: it comes with its light[/dim]
 """
 
 LOOK_S = 0.5
@@ -63,6 +66,9 @@ def bake(
     film: Annotated[bool, typer.Option("--film", help="Bake the turntable's frames too.")] = False,
     measure: Annotated[bool, typer.Option(help="Measure the error of every view.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Bake what is baked already.")] = False,
+    ship: Annotated[
+        bool, typer.Option("--ship", help="Put it into the template's folder too, to come with the garment.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the bake's index as JSON, nothing else.")] = False,
 ) -> None:
     from farm.domain import template as templates
@@ -86,7 +92,7 @@ def bake(
         measure=measure,
         force=force,
     )
-    result = asyncio.run(_run(settings, wish, quiet=as_json))
+    result = asyncio.run(_run(settings, wish, quiet=as_json, ship=garment.folder if ship else None))
     if result is None:
         err().print("Stopped. What is finished is kept: the same command goes on from there.")
         raise typer.Exit(1)
@@ -98,8 +104,9 @@ def bake(
         out().print(bake_table(result))
 
 
-async def _run(settings: Settings, wish: "BakeWish", *, quiet: bool) -> "Bake | None":
+async def _run(settings: Settings, wish: "BakeWish", *, quiet: bool, ship: Path | None) -> "Bake | None":
     from farm.adapters.redis_bakes import RedisBakes
+    from farm.adapters.shipped_light import write_light
     from farm.cli.link import open_link
     from farm.cli.progress import progress_for
     from farm.cli.wait import hearing_interrupts
@@ -115,9 +122,13 @@ async def _run(settings: Settings, wish: "BakeWish", *, quiet: bool) -> "Bake | 
                 return None
         finally:
             await board.withdraw(wish.id)
-        return await asyncio.to_thread(
-            bakes.find, link.farm.store, wish.template, wish.template_hash, wish.size_px, wish.views
-        )
+        store = link.farm.store
+        found = await asyncio.to_thread(
+            bakes.find, store, wish.template, wish.template_hash, wish.size_px, wish.views
+        )  # fmt: skip
+        if found is not None and ship is not None:
+            await asyncio.to_thread(write_light, ship, found, store)
+        return found
 
 
 async def _until_baked(

@@ -141,6 +141,8 @@ def build(
     The old one stays until the new one has passed its own checks. Same parameters, same code: the same bytes, and
     nothing changes.
     """
+    from farm.adapters.shipped_light import stale_light
+
     shelf = _shelf()
     if not force:
         _check_unused(template)
@@ -152,6 +154,8 @@ def build(
         err().print(f"{template} {after.version} is as it was: {after.hash[:16]}")
     else:
         err().print(f"{template} {after.version} was built anew: {before.hash[:16]} is now {after.hash[:16]}")
+    if stale_light(after.folder, after.hash):
+        warn(err(), "light", f"it is of another version: `farm template bake {template} --ship` renews it")
 
 
 @app.command()

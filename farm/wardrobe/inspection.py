@@ -1,15 +1,19 @@
 """An inspection: is a template whole, and do its pictures come out right?"""
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from blender.protocol import VIEW_AZIMUTH_DEG
+from farm.adapters.shipped_light import Light, stale_light
 from farm.domain.template import Template
-from farm.errors import FarmError, TemplateChildFailed
-from farm.wardrobe.probe import probe
+from farm.errors import BakeBroken, FarmError, TemplateChildFailed
+from farm.wardrobe.probe import Probe, probe
 
+APART_DELTA_E = 1.6
+"""Of a small picture of 16 samples from the same relit: two such traces differ by about 0.9."""
 _MAPS = ("panel", "x_cm", "y_cm", "coverage", "shade")
 _NEEDED = ("name", "license", "panel_order", "cameras", "camera", "finish", "cycles")
 
@@ -38,6 +42,7 @@ def inspect(template: Template, *, render: bool = True) -> Iterator[Finding]:
         ("facts", _facts),
         ("maps", _maps),
         ("build", _build),
+        ("light", _light),
     ]
     sound = True
     for name, look in looks:
@@ -48,7 +53,7 @@ def inspect(template: Template, *, render: bool = True) -> Iterator[Finding]:
         sound = sound and finding.ok
         yield finding
     if render and sound:
-        yield _probes(template)
+        yield from _probes(template)
 
 
 class _Wrong(Exception):
@@ -105,13 +110,43 @@ def _build(template: Template) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in plain.items())
 
 
-def _probes(template: Template) -> Finding:
+def _light(template: Template) -> str:
+    """That the light in the folder, if there is any, belongs to this version, and each file is the one it was."""
     try:
-        probes = probe(template)
+        if stale_light(template.folder, template.hash):
+            raise _Wrong(f"it is of another version: `farm template bake {template.id} --ship` renews it")
+        light = Light.read(template.folder, template.hash)
+        if light is None:
+            return "none came with it: pictures are traced until it is baked"
+        size_bytes = 0
+        for part in light.bake.parts.values():
+            data = light.files[part.key].read_bytes()
+            size_bytes += len(data)
+            if hashlib.sha256(data).hexdigest() != part.sha256:
+                raise _Wrong(f"{part.name}.light was altered")
+    except (BakeBroken, OSError) as error:
+        raise _Wrong(str(error)) from error
+    worst = light.bake.delta_e(light.bake.parts)
+    return f"{len(light.bake.parts)} views at {light.bake.size_px} px, {size_bytes / 1e6:.1f} MB, ΔE00 {worst:.2f}"
+
+
+def _probes(template: Template) -> Iterator[Finding]:
+    """Small pictures, judged; and one of them beside the same one relit, where light came with the template."""
+    try:
+        probes, apart = probe(template, Light.read(template.folder, template.hash))
     except TemplateChildFailed as error:
-        return Finding(name="probe", ok=False, detail=f"{error}\n{error.fields.get('log', '')}".strip())
+        yield Finding(name="probe", ok=False, detail=f"{error}\n{error.fields.get('log', '')}".strip())
+        return
     except FarmError as error:
-        return Finding(name="probe", ok=False, detail=str(error))
+        yield Finding(name="probe", ok=False, detail=str(error))
+        return
+    yield _judged(probes)
+    if apart is not None:
+        told = f"a relit picture lies ΔE00 {apart:.2f} from the traced one"
+        yield Finding(name="relit", ok=apart <= APART_DELTA_E, detail=f"{told}, {APART_DELTA_E} is allowed")
+
+
+def _judged(probes: Sequence[Probe]) -> Finding:
     failed = [one for one in probes if one.reason]
     if failed:
         told = "; ".join(f"{one.view} on {one.fabric_color}: {one.reason}" for one in failed[:3])

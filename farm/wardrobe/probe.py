@@ -9,8 +9,13 @@ import numpy as np
 from PIL import Image
 
 from blender.protocol import VIEW_AZIMUTH_DEG, PanelPrint, ViewOrder
+from farm.adapters.panel_places import PanelPlaces
+from farm.adapters.shipped_light import Light
 from farm.domain.template import Template
+from farm.picture.baked_view import BakedView
+from farm.render.tasks.bake_task import compared
 from farm.render.tasks.judge import judge_with
+from farm.render.tasks.relighter import panel_texture
 from farm.wardrobe.child import Limits, run_blender
 
 SIDE_PX, SAMPLES = 256, 16
@@ -32,11 +37,18 @@ class Probe:
     reason: str
 
 
-def probe(template: Template) -> list[Probe]:
+def probe(template: Template, light: Light | None = None) -> tuple[list[Probe], float | None]:
     """Render every view, printed, on light and on dark cloth, and judge it.
+
+    Args:
+        light: that came with the template; a picture is relit from it too.
+
+    Returns:
+        The judged pictures, and how far the first of them lies from the same one relit: mean ΔE00 in the print.
 
     Raises:
         TemplateChildFailed: When Blender cannot render the template at all.
+        BakeBroken: When the light cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="farm-probe-") as name:
         folder = Path(name)
@@ -47,7 +59,8 @@ def probe(template: Template) -> list[Probe]:
             files[-1].write_text(order.to_json(), "utf-8")
         run_blender(*map(str, files), limits=LIMITS)
         judge = judge_with(template.folder)
-        return [
+        apart = None if light is None else _apart(orders[0], light, template, folder)
+        probes = [
             Probe(
                 view=order.view,
                 fabric_color=order.fabric_color,
@@ -55,6 +68,18 @@ def probe(template: Template) -> list[Probe]:
             )
             for order in orders
         ]
+        return probes, apart
+
+
+def _apart(order: ViewOrder, light: Light, template: Template, folder: Path) -> float | None:
+    """How far a traced picture lies from the same one relit; ``None`` where that view's light did not come along."""
+    part = light.bake.parts.get(order.view)
+    if part is None:
+        return None
+    baked = BakedView.read(light.files[part.key], PanelPlaces(template.folder, folder / "places"))
+    textures = [panel_texture(one) for one in order.prints]
+    found = compared(baked, textures, order.fabric_color, Path(order.out), folder / "relit.png")
+    return found["delta_e_mean"]
 
 
 def _orders(template: Template, folder: Path) -> Iterator[ViewOrder]:
