@@ -32,6 +32,7 @@ def test_the_garment_of_the_farm_is_sound() -> None:
         ("facts", True),
         ("maps", True),
         ("build", True),
+        ("light", True),
     ]
 
 
