@@ -5,6 +5,7 @@ A shop's ``.blend``, whose modifiers only Blender knows, is asked by :mod:`blend
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from blender.raster import NOWHERE_CM, Float, points_seen, seen_by
-from blender.template import Box, Mesh
+from blender.template import Box, Mesh, load_template
 from blender.views import Camera
 
 SIDE = 4
@@ -25,6 +26,23 @@ _BAND_ROWS = 64
 
 Arrays = dict[str, NDArray[Any]]
 Window = tuple[int, int, int, int]
+
+
+def places_of(folder: Path, azimuth_deg: float, *, size_px: int, window: Window) -> Arrays:
+    """Say what each pixel of a square picture's window shows of the sewn garment in that folder.
+
+    Args:
+        window: left, top, right, bottom in pixels, the right and bottom exclusive.
+
+    Returns:
+        As :func:`condensed`.
+
+    Raises:
+        ProtocolError: The folder is no template, or one of a shop's own file.
+    """
+    template = load_template(folder)
+    camera = Camera.of(template.facts["camera"])
+    return rasterised(template.mesh(), camera, template.boxes_cm, azimuth_deg, size_px=size_px, window=window)
 
 
 def rasterised(

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blender.pixel_places import rasterised
-from blender.template import Template, load_template
-from blender.views import Camera
+from blender.pixel_places import places_of
 from farm.adapters.bounded_folder import make_room
+from farm.domain.template import Template
 from farm.picture.transport import Window
 
 MAX_BYTES = 512_000_000
@@ -35,11 +34,10 @@ class PanelPlaces:
         self._template: Template | None = None
 
     def at(self, azimuth_deg: float, size_px: int, window: Window) -> Mapping[str, NDArray[Any]]:
-        """The places of one view, see `blender.pixel_places.rasterised`."""
+        """The places of one view, see `blender.pixel_places.places_of`."""
         if self._template is None:
-            self._template = load_template(self._folder)
-        template = self._template
-        asked = f"{template.facts['hash']} {azimuth_deg % 360.0:.6f} {size_px} {window}"
+            self._template = Template.load(self._folder)
+        asked = f"{self._template.hash} {azimuth_deg % 360.0:.6f} {size_px} {window}"
         path = self._kept / f"{hashlib.sha256(asked.encode()).hexdigest()}.npz"
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -48,8 +46,7 @@ class PanelPlaces:
             return found
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             pass  # not kept, or half written by a machine that lost its power: it is made again
-        camera = Camera.of(template.facts["camera"])
-        made = rasterised(template.mesh(), camera, template.boxes_cm, azimuth_deg, size_px=size_px, window=window)
+        made = places_of(self._folder, azimuth_deg, size_px=size_px, window=window)
         self._keep(path, made)
         return made
 
