@@ -122,6 +122,9 @@ class ShippedLight:
                 found[key] = _info(key, path)
         yield from (found[key] for key in sorted(found))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        return self._store.folders(prefix)
+
     def copy(self, source: str, target: str) -> None:
         self._store.copy(source, target)
 
