@@ -36,9 +36,10 @@ class LiveFarm:
         files: what films and models are, by their file name; painted ones are none.
     """
 
-    def __init__(self, home: Path, store_url: str, *, objects: ObjectStore | None = None) -> None:
+    def __init__(self, home: Path, store_url: str, *, objects: ObjectStore | None = None, **settings: Any) -> None:
         self._home = home
         self._store_url = store_url
+        self._settings = settings
         self._up = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self.gate = threading.Event()
@@ -84,6 +85,7 @@ class LiveFarm:
                     objects=self.objects,
                     fetch_hosts="127.0.0.1",
                     webhook_http_hosts="127.0.0.1",
+                    **self._settings,
                 )
             )
             place.shop.painters.before = self._before
