@@ -68,6 +68,8 @@ STATUS: Mapping[type[FarmError], int] = {
 }
 """The HTTP status of each class; one that is not named has its nearest ancestor's."""
 
+OWN_CODES = ("not_found", "method_not_allowed", "body_too_large", "unsupported_media_type", "http_error", "farm_error")
+"""Codes of refusals that are no error of the farm's, but of the framework's."""
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 _HINTS = {
     404: "Check the path; /openapi.json lists every operation.",
