@@ -93,8 +93,11 @@ def judge(answer: Answer, what: str) -> None:
 
 LONG = b"9" * 5000
 NUMBERS = st.sampled_from([b"", b"0", b"1", b"7", b"-1", b"99999999999999999999", LONG, b"1e3", b"\xb2", b" 1", b"x"])
-BYTES = st.binary(max_size=40).map(lambda text: text.translate(None, b"\r\n\0"))
-RANGE = st.lists(st.tuples(NUMBERS, NUMBERS).map(b"-".join), max_size=4).map(b",".join)
+CONTROLS = bytes({*range(32), 127} - {9})
+"""What no parser of HTTP lets into a header; without it more of what is asked gets through to the farm."""
+BYTES = st.binary(max_size=40).map(lambda text: text.translate(None, CONTROLS))
+PLAIN = st.sampled_from([b"0-3", b"5-", b"-7", b"0-" + LONG, LONG + b"-", b"-" + LONG, b"0-1,4-5", b"-0", b"100-, 0-"])
+RANGE = PLAIN | st.lists(st.tuples(NUMBERS, NUMBERS).map(b"-".join), max_size=4).map(b",".join)
 TAG = st.sampled_from([b"*", b'"x"', b'W/"x"', b'"a,b"', b'"', b"W/", b"%ETAG%", b"W/%ETAG%"])
 TAGS = st.lists(TAG | BYTES, max_size=4)
 MOMENTS = [b"Wed, 21 Oct 2015 07:28:00 GMT", b"0", b"Mon, 99 Zzz 99999 99:99:99 GMT"]
@@ -110,13 +113,15 @@ VALUES: dict[str, st.SearchStrategy[bytes]] = {
     "Authorization": st.sampled_from([b"", b"Bearer", b"Bearer \xff", b"Basic \xff", b"Bearer " + b"a" * 5000]),
     "Cookie": st.sampled_from([b"farm_session=x", b"farm_session=\xff;;=", b"=;"]) | BYTES,
     "Content-Encoding": st.sampled_from([b"gzip", b"identity"]),
-    "Transfer-Encoding": st.just(b"identity"),
     "X-Forwarded-Proto": st.sampled_from([b"https", b"javascript", b"\xff"]),
     "Origin": BYTES,
     "Forwarded": BYTES,
 }  # fmt: skip
 HEADER = st.sampled_from(sorted(VALUES)).flatmap(lambda name: st.tuples(st.just(name), VALUES[name]))
-HEADERS = st.lists(HEADER, max_size=4, unique_by=lambda header: header[0])
+READERS = st.sampled_from(["Range", "If-Range", "If-None-Match"]).flatmap(
+    lambda name: st.tuples(st.just(name), VALUES[name])
+)
+HEADERS = st.lists(HEADER | READERS, max_size=4, unique_by=lambda header: header[0])
 QUERY = st.sampled_from(
     ["", "?", "?limit=", "?cursor=", "?tail=", "?created_after=", "?redirect=", "?format=", "?%ff=%00"]
 )
@@ -149,9 +154,10 @@ KINDS = st.sampled_from(
 def read_fuzz(service: Service, paths: list[str], examples: int) -> None:
     """``GET`` and ``HEAD`` of every path under all kinds of headers."""
     etags = {path: service.ask("GET", path, []).headers.get("etag", '"none"').encode() for path in paths}
+    versioned = [path for path in paths if etags[path] != b'"none"']
 
     @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(st.sampled_from(paths), QUERIES, HEADERS)
+    @given(st.sampled_from(paths) | st.sampled_from(versioned), QUERIES, HEADERS)
     def run(path: str, query: str, given_headers: Headers) -> None:
         headers = [(name, value.replace(b"%ETAG%", etags[path])) for name, value in given_headers]
         what = f"{path}{query[:60]} {[(name, value[:60]) for name, value in headers]}"
