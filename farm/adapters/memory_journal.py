@@ -90,13 +90,17 @@ class MemoryLeases:
     ) -> tuple[Lease, ...]:
         world = self._world
         free = sorted(
-            ((saga_id, s) for saga_id, s in world.sagas.items() if not world.held(s) and (s.live or s.leased)),
+            (
+                (saga_id, s)
+                for saga_id, s in world.sagas.items()
+                if not world.held(s) and (s.live or s.leased or s.inbox)
+            ),
             key=lambda pair: pair[1].order,
         )
         held = sum(world.held(saga) for saga in world.sagas.values())
         started = sum(saga.leased for saga in world.sagas.values())
         granted: list[Lease] = []
-        for saga_id, saga in (pair for pair in free if pair[1].inbox and pair[1].live):
+        for saga_id, saga in (pair for pair in free if pair[1].inbox):
             if len(granted) < limit:
                 held, started = held + 1, started + (not saga.leased)
                 granted.append(world.grant(saga_id, saga, owner, ttl_s))
@@ -171,9 +175,10 @@ class MemoryInbox:
     def __init__(self, world: MemoryWorld) -> None:
         self._world = world
 
-    async def send(self, saga_id: str, message: Mapping[str, Any]) -> bool:
+    async def send(self, saga_id: str, message: Mapping[str, Any], *, to_pending: bool = False) -> bool:
         saga = self._world.saga(saga_id)
-        if not saga.live:
+        pending = not saga.live and bool(saga.entries[-1].data.get("compensation_pending"))
+        if pending != to_pending or not (saga.live or pending):
             return False
         if (text := dumps(message)) not in saga.inbox:
             saga.inbox.append(text)

@@ -175,8 +175,8 @@ class RedisInbox:
     def __init__(self, link: RedisLink) -> None:
         self._link = link
 
-    async def send(self, saga_id: str, message: Mapping[str, Any]) -> bool:
-        answer = await self._link.call(scripts.SEND, saga_id, dumps(message), durable=True)
+    async def send(self, saga_id: str, message: Mapping[str, Any], *, to_pending: bool = False) -> bool:
+        answer = await self._link.call(scripts.SEND, saga_id, dumps(message), int(to_pending), durable=True)
         if answer == "gone":
             raise NotFound(kind="saga", id=saga_id)
         return bool(answer == "ok")

@@ -328,11 +328,17 @@ return 1
 """)
 
 SEND = script("""
-local id, message = ARGV[2], ARGV[3]
+local id, message, to_pending = ARGV[2], ARGV[3], ARGV[4]
 local inbox = key('i', id)
 local is = redis.call('HMGET', key('s', id), 'live', 'ord')
 if not is[1] then return 'gone' end
-if is[1] ~= '1' then return 'ended' end
+local pending = false
+if is[1] ~= '1' then
+  local last = redis.call('LINDEX', key('j', id), -1)
+  pending = last and cjson.decode(last)[7]['compensation_pending']
+  if not pending then return 'ended' end
+end
+if pending ~= (to_pending == '1') then return 'ended' end
 if not redis.call('LPOS', inbox, message) then redis.call('RPUSH', inbox, message) end
 redis.call('ZADD', ns .. ':called', is[2], id)
 redis.call('PUBLISH', ns .. ':bell', id)

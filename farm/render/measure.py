@@ -60,7 +60,7 @@ class Measure:
             case "view_attempt":
                 if int(note.get("attempt", 1)) > 1:
                     meter.count("farm_view_retries_total")
-            case "view_failed" | "model_failed" as event:
+            case "view_failed" | "frame_failed" | "model_failed" as event:
                 engine = "model" if event == "model_failed" else asked
                 meter.count("farm_views_total", outcome=_code(note.get("error")), engine=engine)
             case "frame_done":

@@ -42,7 +42,7 @@ from farm.render.usage import prices_of
 from farm.saga.clock import Clock
 from farm.saga.failpoint import Failpoints, parse_failpoints
 from farm.saga.fold import fold
-from farm.saga.inbox import CANCEL
+from farm.saga.inbox import CANCEL, COMPENSATE
 from farm.saga.journal import Draft, Entry, EntryKind
 from farm.saga.store import Store
 from farm.settings import Settings
@@ -364,6 +364,23 @@ class FarmService:
             )
         await deletion.begin(record, keep_media=keep_media)
         await deletion.finish(job_id)
+
+    async def ask_compensation(self, job_id: str) -> dict[str, Any]:
+        """Have a coordinator take up a compensation that had to be given up: asked for durably, and not waited for.
+
+        That of a row of a run, whose batch no coordinator claims, is seen through here and now.
+
+        Raises:
+            Conflict: when nothing is pending, or somebody is at it.
+        """
+        record = await self.get(job_id)
+        if not record["compensation_pending"]:
+            raise Conflict(reason=f"job {job_id} has no compensation pending")
+        if in_batch(record):
+            return await self.compensate(job_id)
+        if not await self.sagas.inbox.send(job_id, {"kind": COMPENSATE}, to_pending=True):
+            raise Conflict(reason=f"somebody is undoing job {job_id} already")
+        return record
 
     async def compensate(self, job_id: str) -> dict[str, Any]:
         """Take up a compensation that had to be given up, and see it through.

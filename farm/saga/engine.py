@@ -9,6 +9,7 @@ from farm.saga.decide import FAILED
 from farm.saga.drive import Drive
 from farm.saga.failpoint import Failpoints
 from farm.saga.fold import fold
+from farm.saga.inbox import COMPENSATE
 from farm.saga.journal import Draft, EntryKind
 from farm.saga.keeper import Holding, Keeper
 from farm.saga.lease import Lease
@@ -48,6 +49,9 @@ class Engine:
     async def drive(self, lease: Lease, saga: SagaDefinition) -> SagaState:
         """Drive from wherever it stands to its end; the first run and a resume are the same.
 
+        A saga that had ended with its compensation pending is undone further where a message asks for it
+        (`COMPENSATE`).
+
         When the calling task is cancelled the running step is stopped, nothing is undone, and the saga stays as it is
         for whoever leases it next (`Leases.release` makes that at once).
 
@@ -73,11 +77,14 @@ class Engine:
                 return await self._drive(lease, saga, [])
             if not state.compensation_pending:
                 raise Conflict(reason=f"no compensation of {saga_id} is pending")
-            data = {"reason": state.reason or FAILED, "error": state.error}
-            return await self._drive(lease, saga, [Draft(kind=EntryKind.COMPENSATING, data=data)])
+            return await self._drive(lease, saga, [_taken_up(state)])
         finally:
             with suppress(InfrastructureError):  # then it lapses by itself
                 await self._store.leases.release(lease)
+
+    async def _is_asked(self, saga_id: str) -> bool:
+        """Whether somebody left word that a pending compensation shall be taken up."""
+        return any(message.get("kind") == COMPENSATE for message in await self._store.inbox.read(saga_id))
 
     async def renew(self) -> None:
         """Renew the leases of all that is driven here, now and not only at the next round.
@@ -115,6 +122,13 @@ class Engine:
         self._keeper.keep(holding)
         try:
             await writer.load()
+            if writer.state.compensation_pending and not drafts and await self._is_asked(lease.saga_id):
+                drafts = [_taken_up(writer.state)]
             return await drive.run(drafts)
         finally:
             self._keeper.drop(holding)
+
+
+def _taken_up(state: SagaState) -> Draft:
+    """The entry by which a pending compensation goes on."""
+    return Draft(kind=EntryKind.COMPENSATING, data={"reason": state.reason or FAILED, "error": state.error})

@@ -4,14 +4,18 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Protocol
 
 CANCEL = "cancel"
-"""The ``kind`` of the one message the engine understands: ``{"kind": "cancel", "reason": "…"}``."""
+"""The ``kind`` of the message that ends a saga: ``{"kind": "cancel", "reason": "…"}``."""
+COMPENSATE = "compensate"
+"""The ``kind`` of the message by which a saga that ended with its compensation pending takes it up again."""
 
 
 class Inbox(Protocol):
     """Messages leave the inbox only with an append (``consume``), so that a crash in between loses none."""
 
-    async def send(self, saga_id: str, message: Mapping[str, Any]) -> bool:
+    async def send(self, saga_id: str, message: Mapping[str, Any], *, to_pending: bool = False) -> bool:
         """Leave a message, on disk when this returns, and ring; ``False`` when the saga has ended.
+
+        With ``to_pending`` only a saga that has ended with its compensation pending takes it, and can be claimed again.
 
         A message that waits there already is not left twice.
 

@@ -32,8 +32,9 @@ async def cluster(request: Request, services: TheServices, who: Admin) -> JSONRe
 
 @router.post(
     "/jobs/{job_id}/compensate",
-    response_model=Job,
-    responses=problems(404, 409, 502) | {200: {"description": "The job, as far as it is undone now."}},
+    status_code=202,
+    responses=problems(404, 409, 502)
+    | {202: {"description": "A coordinator takes it up; the job as it is until then.", "model": Job}},
 )
 async def compensate(
     request: Request,
@@ -41,8 +42,13 @@ async def compensate(
     who: Admin,
     job_id: Annotated[str, Path(pattern=f"^{JOB_ID.pattern}$", examples=["job_01kawr3v00000000000000000a"])],
 ) -> JSONResponse:
-    """Finish undoing a failed job whose compensation had to be given up; of any tenant."""
-    return JSONResponse(job_json(await services.service.compensate(job_id), request))
+    """Have the undoing of a failed job finished that had to be given up; of any tenant.
+
+    It is on disk when this answers and begins at once; `compensation_pending` stays true until it does, and is true
+    again should it fail again.
+    """
+    asked = await services.service.ask_compensation(job_id)
+    return JSONResponse(job_json(asked, request), status_code=202)
 
 
 @scraped.get(

@@ -330,6 +330,24 @@ async def test_the_pivot_is_refused_while_an_unread_message_waits(subject: Subje
     assert len(taken.entries) == 1
 
 
+async def test_an_ended_saga_hears_only_of_its_pending_compensation(subject: Subject) -> None:
+    lease = await leased(subject)
+    asked = {"kind": "compensate"}
+    assert not await subject.store.inbox.send("a", asked, to_pending=True), "it lives"
+    await subject.store.journal.append(lease, 1, PENDING, projection(live=False))
+    assert not await subject.store.inbox.send("a", {"kind": "cancel"})
+    assert await subject.store.leases.claim("me", ttl_s=TTL_S) == ()
+    assert await subject.store.inbox.send("a", asked, to_pending=True)
+    assert await subject.again.inbox.send("a", asked, to_pending=True)
+    (again,) = await subject.store.leases.claim("me", ttl_s=TTL_S, concurrency=0)
+    assert await subject.store.inbox.read("a") == [asked]
+    await subject.store.journal.append(again, 2, NOTED, projection(live=True), consume=1)
+    assert not await subject.store.inbox.send("a", asked, to_pending=True), "it lives again"
+    await subject.store.journal.append(again, 3, FAILED, projection(live=False))
+    assert not await subject.store.inbox.send("a", asked, to_pending=True), "nothing is pending any more"
+    assert await subject.again.leases.claim("me", ttl_s=TTL_S) == ()
+
+
 async def test_the_doorbell_rings_for_new_sagas_and_messages(subject: Subject) -> None:
     rung: list[str] = []
 

@@ -1,10 +1,23 @@
 """Losses: the attempts of a job that failed, over all its views; past a limit the job is given up."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
-from farm.errors import FarmError, JobHopeless, RenderError
+from farm.errors import FarmError, JobHopeless, RenderError, describe
 from farm.saga.step import StepContext
+
+_FAILED = frozenset({"view_failed", "frame_failed", "model_failed"})
+"""The notes of failed attempts."""
+
+
+def counts(error: FarmError) -> bool:
+    """Whether a failed attempt is held against the job."""
+    return isinstance(error, RenderError)
+
+
+def failure(error: FarmError) -> dict[str, Any]:
+    """What a note of a failed attempt says of it."""
+    return {"error": describe(error), "counts": counts(error)}
 
 
 @dataclass(slots=True)
@@ -19,8 +32,11 @@ class Losses:
 
     @classmethod
     def of(cls, ctx: StepContext, limit: int) -> Self:
-        """With those that the journal knows: a crash forgives nothing."""
-        return cls(limit, sum(note.get("event") in ("view_failed", "model_failed") for note in ctx.notes))
+        """With those that the journal knows: a crash forgives nothing, and holds nothing more against the job.
+
+        Notes of former versions do not say whether they count; they do.
+        """
+        return cls(limit, sum(note.get("event") in _FAILED and note.get("counts", True) for note in ctx.notes))
 
     def count(self, error: FarmError) -> None:
         """One more.
@@ -28,7 +44,7 @@ class Losses:
         Raises:
             JobHopeless: when it is one too many.
         """
-        if not isinstance(error, RenderError):
+        if not counts(error):
             return
         self.failed += 1
         if self.failed > self.limit:

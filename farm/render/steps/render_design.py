@@ -9,12 +9,12 @@ from farm.domain import keys
 from farm.domain.fingerprint import MODEL
 from farm.domain.ids import new_token
 from farm.domain.request import Engine, Mode
-from farm.errors import FarmError, ViewExhausted, describe
+from farm.errors import FarmError, ViewExhausted
 from farm.render import making
 from farm.render.fan import all_of
 from farm.render.ports import FilmTask, ModelTask, TextureRef, ViewDone
 from farm.render.steps.compose_design import COMPOSED
-from farm.render.steps.losses import Losses
+from farm.render.steps.losses import Losses, failure
 from farm.render.steps.parts import Parts, blocking
 from farm.render.steps.previews import previewing
 from farm.render.steps.shots import Camera, Shot, facts_of, frames, stills
@@ -83,7 +83,7 @@ class RenderDesign:
                 try:
                     result = await camera.make(shot, token, number)
                 except FarmError as error:
-                    await ctx.note({"event": "view_failed", "view": view, "attempt": number, "error": describe(error)})
+                    await ctx.note({"event": "view_failed", "view": view, "attempt": number, **failure(error)})
                     raise
                 await finished(view, result)
 
@@ -119,7 +119,7 @@ class RenderDesign:
                     )
                 )
             except FarmError as error:
-                await ctx.note({"event": "model_failed", "attempt": number, "error": describe(error)})
+                await ctx.note({"event": "model_failed", "attempt": number, **failure(error)})
                 raise
             artifact = replace(result.artifact, fingerprint=_model_fingerprint(ctx, result)).to_dict()
             await ctx.note({"event": "model_done", "artifact": artifact, "report": dict(result.report)})
@@ -132,6 +132,7 @@ class RenderDesign:
     async def _film(self, ctx: StepContext, camera: Camera, losses: Losses) -> dict[str, Any]:
         count, fps = ctx.input["film_frames"], ctx.input["film_fps"]
         done = {note["frame"]: note["artifact"] for note in ctx.notes if note.get("event") == "frame_done"}
+        tries = {note["frame"]: note["attempt"] for note in ctx.notes if note.get("event") == "frame_failed"}
 
         async def finished(shot: Shot, result: ViewDone) -> None:
             artifact = result.artifact.to_dict()
@@ -142,9 +143,17 @@ class RenderDesign:
 
         async def one(shot: Shot) -> None:
             async def attempt(number: int) -> None:
-                await finished(shot, await camera.make(shot, new_token(), number))
+                try:
+                    result = await camera.make(shot, new_token(), number)
+                except FarmError as error:
+                    # Without a note of its begin, which would double a film's journal: of a frame only failures count.
+                    told = {"frame": shot.frame, "attempt": number}
+                    await ctx.note({"event": "frame_failed", **told, **failure(error)})
+                    raise
+                await finished(shot, result)
 
-            await _persistently(ctx, f"frame_{shot.frame:04d}", self._view_retry, 0, attempt, losses)
+            before = tries.get(shot.frame, 0)
+            await _persistently(ctx, f"frame_{shot.frame:04d}", self._view_retry, before, attempt, losses)
 
         for shot, result in (await camera.kept([one for one in frames(count) if one.frame not in done])).items():
             await finished(shot, result)

@@ -1,5 +1,6 @@
 """A job whose attempts keep failing stops early; what the world does is not held against it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,69 @@ async def test_what_the_world_does_and_what_is_within_the_limit_stops_nobody(tmp
     record = await ended(place)
     assert record["status"] == "completed", record["error"]
     assert failures == {"world": 3 * LIMIT, "views": LIMIT}
+
+
+async def test_a_crash_forgives_no_frame_that_failed(tmp_path: Path) -> None:
+    place = shop(tmp_path, film_frames=6)
+    failed, resting = 0, asyncio.Event()
+
+    async def crash_then_rest(task: ViewTask) -> None:
+        nonlocal failed
+        if failed < LIMIT:
+            failed += 1
+            raise BlenderCrashed(view=task.view, reason="drill")
+        await resting.wait()
+
+    def crash_once(task: ViewTask) -> None:
+        nonlocal failed
+        if failed == LIMIT:
+            failed += 1
+            raise BlenderCrashed(view=task.view, reason="drill")
+
+    place.painters.before = crash_then_rest
+    async with place.running():
+        job_id = (await place.service.submit(prepared(mode="animation-only")))["id"]
+        await noted(place, job_id, "frame_failed", LIMIT)
+    place.painters.before = crash_once
+    async with place.running():
+        record = await place.ended(job_id)
+    assert record["status"] == "failed"
+    assert f"more than the {LIMIT}" in record["error"]["message"]
+    assert (await place.audit()).findings == []
+
+
+async def test_a_crash_holds_against_a_job_no_more_than_there_was(tmp_path: Path) -> None:
+    place = shop(tmp_path)
+    troubles, resting = 0, asyncio.Event()
+
+    async def away_then_rest(task: ViewTask) -> None:
+        nonlocal troubles
+        if troubles < 2 * LIMIT:
+            troubles += 1
+            raise StorageUnavailable(reason="away for a moment")
+        await resting.wait()
+
+    def crash_once(task: ViewTask) -> None:
+        nonlocal troubles
+        if troubles == 2 * LIMIT:
+            troubles += 1
+            raise BlenderCrashed(view=task.view, reason="drill")
+
+    place.painters.before = away_then_rest
+    async with place.running():
+        job_id = (await place.service.submit(prepared()))["id"]
+        await noted(place, job_id, "view_failed", 2 * LIMIT)
+    place.painters.before = crash_once
+    async with place.running():
+        record = await place.ended(job_id)
+    assert record["status"] == "completed", record["error"]
+
+
+async def noted(place: Workshop, job_id: str, event: str, count: int) -> None:
+    """Until the journal has so many notes of that."""
+    async with asyncio.timeout(20):
+        while True:
+            notes = [entry.data.get("note", {}) for entry in await place.sagas.journal.load(job_id)]
+            if sum(note.get("event") == event for note in notes) >= count:
+                return
+            await asyncio.sleep(0.01)

@@ -111,32 +111,35 @@ function troubles(jobs) {
     make("td", { class: "wide" }, KINDS[job.kind] ?? job.kind, make("div", { class: "small quiet" }, job.message)),
     make("td", { class: "small quiet" }, ago(job.since)),
     make("td", {}, job.kind === "compensation_pending"
-      ? make("button", { "data-job": job.id, disabled: busy.has(job.id), onclick: () => finish(job) }, busy.has(job.id) ? "Undoing …" : "Finish undoing")
+      ? make("button", { "data-job": job.id, disabled: busy.has(attempt(job)), onclick: () => finish(job) }, busy.has(attempt(job)) ? "Undoing …" : "Finish undoing")
       : make("button", { onclick: () => cancel(job) }, "Cancel")))), "cards");
 }
 
+const attempt = (job) => `${job.id} ${job.since}`;
+
 async function finish(job) {
-  busy.add(job.id);
+  busy.add(attempt(job));
   for (const button of document.querySelectorAll(`[data-job="${job.id}"]`)) { button.disabled = true; button.textContent = "Undoing …"; }
-  await act(`/v1/jobs/${job.id}/compensate`, (now) => now.compensation_pending
-    ? { message: `${job.id} could still not be undone.`, hint: "What keeps it stands on the job's page." } : null);
-  busy.delete(job.id);
+  // A coordinator takes it up: the row goes, or comes back with a later time when it could still not be undone.
+  if (!await act(`/v1/jobs/${job.id}/compensate`)) busy.delete(attempt(job));
   document.activeElement?.blur();
   await refresh();
 }
 
 async function cancel(job) {
-  await act(`/v1/jobs/${job.id}/cancel`, () => null);
+  await act(`/v1/jobs/${job.id}/cancel`);
   document.activeElement?.blur();
   await refresh();
 }
 
-async function act(address, problemOf) {
+async function act(address) {
   try {
-    const problem = problemOf(await api(address, { method: "POST", json: {} }));
-    replace($("#said"), problem && problemNotice(problem));
+    await api(address, { method: "POST", json: {} });
+    replace($("#said"));
+    return true;
   } catch (problem) {
     replace($("#said"), problemNotice(problem));
+    return false;
   }
 }
 
