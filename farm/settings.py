@@ -44,6 +44,10 @@ class Settings:
     redis_url: str = _setting("", "Redis that holds the journal; empty: the embedded store", secret=True)
     storage_url: str = _setting("", "object store, file:///… or s3://bucket/prefix; empty: a folder in FARM_HOME")
     s3_endpoint_url: str = _setting("", "endpoint of an S3-alike; empty: AWS")
+    s3_public_endpoint_url: str = _setting(
+        "",
+        "that endpoint as browsers reach it, for which their links are signed; empty: s3_endpoint_url",
+    )
     public_url: str = _setting("", "public base address of outputs (bucket or CDN)")
     shop_url: str = _setting("", "address of a Medusa v2 shop; empty: the built-in catalogue")
     shop_api_key: str = _setting("", "secret API key of the shop", secret=True)

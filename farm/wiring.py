@@ -18,7 +18,7 @@ from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_nodes import RedisNodes
 from farm.adapters.redis_rows import RedisDesignBook, RedisRowRecords
 from farm.adapters.shop_lock import ShopLock
-from farm.adapters.storage import open_store
+from farm.adapters.storage import store_of
 from farm.adapters.temp_folders import TempFolders
 from farm.adapters.web_post import WebPost
 from farm.domain.artifact import Artifact
@@ -190,11 +190,7 @@ def open_post(settings: Settings) -> WebPost:
 
 def open_objects(settings: Settings) -> ObjectStore:
     """The object store of these settings; its configuration travels to workers by pickling the settings."""
-    return open_store(
-        settings.effective_storage_url,
-        endpoint_url=settings.s3_endpoint_url or None,
-        public_url=settings.public_url or None,
-    )
+    return store_of(settings)
 
 
 def open_catalog(settings: Settings, client: redis.asyncio.Redis) -> ProductCatalog:

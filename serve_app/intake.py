@@ -4,13 +4,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from pydantic import Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from farm.domain.request import RenderRequest, parse_request
+from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import BodyTooLarge, DesignTooLarge, InvalidRequest
 from farm.render.prepare import MAX_DESIGNS, Prepared, prepare, prepare_later
 from farm.render.steps.parts import blocking
@@ -95,10 +95,12 @@ def check_url(url: str) -> None:
     """Refuse at once what the job could not fetch anyway.
 
     Raises:
-        InvalidRequest: when it is no https address; http is for hosts that the operator lists, which the job knows.
+        InvalidRequest: when it is no web address; http is for hosts that the operator lists, which the job knows.
     """
-    if urlsplit(url).scheme not in ("https", "http") or not urlsplit(url).netloc:
-        raise _no_design("it must be https://…")
+    try:
+        WebAddress.of(url)
+    except NoAddress as fault:
+        raise _no_design(str(fault)) from fault
 
 
 def _no_design(reason: str) -> InvalidRequest:

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from farm.adapters.design_source import Designs
 from farm.adapters.manifest_file import open_manifest
+from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import InvalidRequest
 from farm.render.catalog.columns import Reading, checked_defaults
 from farm.render.catalog.row import Fault, Row
@@ -94,8 +94,11 @@ async def receive_manifest(request: Request) -> ManifestOrder:
         body = RunBody.of(await read_json(request))
         if (body.manifest_url is None) == (body.upload_id is None):
             raise _where("send exactly one of manifest_url and upload_id, or a file as multipart/form-data")
-        if body.manifest_url is not None and urlsplit(body.manifest_url).scheme not in WEB:
-            raise _where("it must be https://…")
+        if body.manifest_url is not None:
+            try:
+                WebAddress.of(body.manifest_url)
+            except NoAddress as fault:
+                raise _where(str(fault)) from fault
         return ManifestOrder(body=body)
     text: str | None = None
     file: tuple[str, bytes] | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import farm
 from farm.adapters.bake_shelf import BakeShelf
 from farm.adapters.redis_heartbeat import RedisPulse
-from farm.adapters.storage import open_store
+from farm.adapters.storage import store_of
 from farm.adapters.temp_folders import TempFolders
 from farm.adapters.texture_cache import TextureCache
 from farm.domain import template as templates
@@ -103,10 +103,7 @@ class BlenderWorker:
     @cached_property
     def store(self) -> ObjectStore:
         """The object store of the settings."""
-        settings = self._station.settings
-        return open_store(
-            settings.effective_storage_url, endpoint_url=settings.s3_endpoint_url, public_url=settings.public_url
-        )
+        return store_of(self._station.settings)
 
     @contextmanager
     def attempt(self, station: Station, grant: Grant, token: str) -> Iterator[tuple[Heart, Path]]:

@@ -2,23 +2,22 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
-from farm.adapters.web import Web
-from farm.errors import DesignNotFound, DesignTooLarge, FetchFailed, FetchRefused
+from farm.adapters.border import border, said
+from farm.adapters.open_internet import shown
+from farm.adapters.s3_source import S3Source
+from farm.adapters.web import Answer, Web
+from farm.errors import DesignNotFound, DesignTooLarge, FarmError, FetchFailed, FetchRefused
 from farm.render.catalog.columns import local_path
 from farm.render.catalog.ports import DesignSource
 from farm.settings import Settings
 
-_GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
-_FORBIDDEN = frozenset({"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
+WEB = ("http", "https")
 
 
 @dataclass
@@ -40,19 +39,16 @@ class Designs:
         return Web(hosts, timeout_s=self.settings.fetch_timeout_s)
 
     @cached_property
-    def s3(self) -> Any:
-        timeout_s = self.settings.fetch_timeout_s
-        config = Config(connect_timeout=5.0, read_timeout=timeout_s, retries={"total_max_attempts": 2})
-        return boto3.client("s3", endpoint_url=self.settings.s3_endpoint_url or None, config=config)
+    def s3(self) -> S3Source:
+        return S3Source(self.settings.s3_endpoint_url or None, timeout_s=self.settings.fetch_timeout_s)
 
     def identity(self, address: str, *, remote: bool = True) -> str | None:
-        match urlsplit(address).scheme:
+        match scheme_of(address):
             case "file":
-                return _file_identity(address)
+                with _file_border(address):
+                    return _file_identity(address)
             case "s3" if remote:
-                with _s3(address):
-                    bucket, key = _s3_parts(address)
-                    return f"{address}\netag {self.s3.head_object(Bucket=bucket, Key=key)['ETag']}"
+                return self.s3.identity(address)
             case "http" | "https" if remote:
                 return self.web.identity(address)
             case _:
@@ -64,36 +60,58 @@ class Designs:
         Raises:
             DesignNotFound, DesignTooLarge, FetchRefused, FetchFailed: as `fetch`.
         """
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise FetchRefused(address=url[:200], reason="it is not https")
+        if scheme_of(url) not in WEB:
+            raise FetchRefused(address=shown(url), reason="it is not https")
         return self.web.read(url, limit_bytes=self.settings.design_max_bytes)[0]
 
     def fetch(self, address: str) -> tuple[bytes, str | None]:
         limit_bytes = self.settings.design_max_bytes
-        match urlsplit(address).scheme:
-            case "file":
+        if scheme_of(address) == "file":
+            with _file_border(address):
                 return _read_file(address, limit_bytes)
+        with self.opened(address, limit_bytes=limit_bytes) as answer:
+            if answer.size_bytes is not None and answer.size_bytes > limit_bytes:
+                raise DesignTooLarge(size_bytes=answer.size_bytes, limit_bytes=limit_bytes)
+            return b"".join(answer.chunks), answer.identity
+
+    @contextmanager
+    def opened(self, address: str, *, limit_bytes: int) -> Iterator[Answer]:
+        """A file that is not on this machine, its body unread; a design or a manifest.
+
+        Raises:
+            DesignNotFound, FetchRefused, FetchFailed: as `farm.adapters.web.Web.get`.
+        """
+        match scheme_of(address):
             case "s3":
-                with _s3(address):
-                    bucket, key = _s3_parts(address)
-                    answer = self.s3.get_object(Bucket=bucket, Key=key)
-                    size_bytes = int(answer["ContentLength"])
-                    if size_bytes > limit_bytes:
-                        raise DesignTooLarge(size_bytes=size_bytes, limit_bytes=limit_bytes)
-                    return answer["Body"].read(), f"{address}\netag {answer['ETag']}"
+                source: Web | S3Source = self.s3
             case "http" | "https":
-                return self.web.read(address, limit_bytes=limit_bytes)
+                source = self.web
             case _:
-                raise FetchRefused(address=address[:200], reason="it is neither a file, s3:// nor https://")
+                raise FetchRefused(address=shown(address), reason="it is neither a file, s3:// nor https://")
+        with source.get(address, limit_bytes=limit_bytes) as answer:
+            yield answer
+
+
+def scheme_of(address: str) -> str:
+    """What stands before ``://``, in small letters."""
+    return address.partition("://")[0].lower() if "://" in address else ""
+
+
+def _file_border(address: str) -> AbstractContextManager[None]:
+    def failed(error: Exception) -> FarmError:
+        if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+            return DesignNotFound(address=shown(local_path(address)))
+        if isinstance(error, ValueError):  # NUL, or what no file system can encode
+            return DesignNotFound(address=shown(address))
+        return FetchFailed(address=shown(address), reason=said(error))
+
+    return border(failed, OSError, ValueError)
 
 
 def _file_identity(address: str) -> str:
-    try:
-        found = os.stat(local_path(address))
-    except OSError as error:
-        raise DesignNotFound(address=local_path(address)) from error
+    found = os.stat(local_path(address))
     if not stat.S_ISREG(found.st_mode):
-        raise DesignNotFound(address=local_path(address))
+        raise DesignNotFound(address=shown(local_path(address)))
     return _stamp(address, found)
 
 
@@ -104,47 +122,15 @@ def _stamp(address: str, found: os.stat_result) -> str:
 
 def _read_file(address: str, limit_bytes: int) -> tuple[bytes, str]:
     path = local_path(address)
-    try:
-        # Not blocking: the path may be a pipe, which is refused by its kind before anything is read.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise DesignNotFound(address=path)
-            if found.st_size > limit_bytes:
-                raise DesignTooLarge(size_bytes=found.st_size, limit_bytes=limit_bytes)
-            return file.read(limit_bytes + 1), _stamp(address, found)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise DesignNotFound(address=path) from error
-    except OSError as error:
-        raise FetchFailed(address=path, reason=error.strerror or str(error)) from error
-
-
-def _s3_parts(address: str) -> tuple[str, str]:
-    bucket, _, key = address.removeprefix("s3://").partition("/")
-    if not bucket or not key:
-        raise FetchRefused(address=address[:200], reason="it must be s3://bucket/key")
-    return bucket, key
-
-
-class _s3:
-    """What S3 says, in the farm's words."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ClientError):
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _GONE:
-                raise DesignNotFound(address=self._address) from error
-            if code in _FORBIDDEN:
-                raise FetchRefused(address=self._address, reason=f"S3 answers {code}") from error
-        if isinstance(error, ClientError | BotoCoreError):
-            raise FetchFailed(address=self._address, reason=str(error)[:300]) from error
+    # Not blocking: the path may be a pipe, which is refused by its kind before anything is read.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise DesignNotFound(address=shown(path))
+        if found.st_size > limit_bytes:
+            raise DesignTooLarge(size_bytes=found.st_size, limit_bytes=limit_bytes)
+        return file.read(limit_bytes + 1), _stamp(address, found)
 
 
 if TYPE_CHECKING:

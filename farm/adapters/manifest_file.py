@@ -7,19 +7,19 @@ rows then costs nothing, and Parquet needs its end before its beginning. Memory 
 import csv
 import io
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from farm.adapters.design_source import Designs, _s3, _s3_parts
+from farm.adapters.design_source import Designs, scheme_of
 from farm.errors import ManifestBroken
 from farm.render.catalog.columns import Reading, rows_of, unknown_columns
 from farm.render.catalog.row import Fault, Row
@@ -109,8 +109,8 @@ def open_manifest(
         ManifestBroken: when it is none.
         FetchRefused, FetchFailed: when it cannot be brought here.
     """
-    scheme = urlsplit(address).scheme if "://" in address else ""
-    name = (urlsplit(address).path if scheme else address).rpartition("/")[2] or "manifest"
+    scheme = scheme_of(address)
+    name = (re.split("[?#]", address)[0] if scheme else address).rpartition("/")[2] or "manifest"
     packed = name.lower().endswith(".gz")
     suffix = Path(name.lower().removesuffix(".gz")).suffix
     if suffix not in _FORMATS:
@@ -139,19 +139,11 @@ def open_manifest(
 
 def _fetch(address: str, path: Path, designs: Designs) -> None:
     limit_bytes = designs.settings.manifest_max_bytes
-    with path.open("wb") as file:
-        if address.startswith("s3://"):
-            with _s3(address):
-                bucket, key = _s3_parts(address)
-                answer = designs.s3.get_object(Bucket=bucket, Key=key)
-                if int(answer["ContentLength"]) > limit_bytes:
-                    raise ManifestBroken(address=address, reason=f"it has more than {limit_bytes} bytes")
-                for chunk in answer["Body"].iter_chunks(BLOCK_BYTES):
-                    file.write(chunk)
-            return
-        with designs.web.get(address, limit_bytes=limit_bytes) as answer:
-            for chunk in answer.chunks:
-                file.write(chunk)
+    with path.open("wb") as file, designs.opened(address, limit_bytes=limit_bytes) as answer:
+        if answer.size_bytes is not None and answer.size_bytes > limit_bytes:
+            raise ManifestBroken(address=address, reason=f"it has more than {limit_bytes} bytes")
+        for chunk in answer.chunks:
+            file.write(chunk)
 
 
 def _with_columns(manifest: ManifestFile) -> ManifestFile:

@@ -18,6 +18,8 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from farm.adapters.border import border, said
+from farm.domain.web_address import NoAddress, WebAddress, host_name
 from farm.errors import FarmError, InvalidSettings, ShopForbidden, ShopRefused, ShopUnavailable
 
 FIELDS = "id,thumbnail,metadata,*images"
@@ -117,19 +119,20 @@ class MedusaSession:
         self, method: str, path: str, params: Mapping[str, str], data: bytes | None = None, *, product_id: str = ""
     ) -> tuple[int, Any]:
         headers = {} if data is None else {"Content-Type": "application/json"}
-        try:
+        with border(self._failed, httpx.HTTPError, TimeoutError):
             async with (
                 asyncio.timeout(self._limits.call_s),
                 self._client.stream(method, self._base + path, params=params, content=data, headers=headers) as answer,
             ):
                 text = await self._read(answer)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise ShopUnavailable(reason=f"no connection: {_brief(error)}", in_doubt=False) from error
-        except TimeoutError as error:
-            raise ShopUnavailable(reason=f"no answer within {self._limits.call_s:g} s", in_doubt=True) from error
-        except httpx.HTTPError as error:
-            raise ShopUnavailable(reason=f"the answer was lost: {_brief(error)}", in_doubt=True) from error
-        return answer.status_code, self._judged(answer, text, product_id)
+            return answer.status_code, self._judged(answer, text, product_id)
+
+    def _failed(self, error: Exception) -> FarmError:
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+            return ShopUnavailable(reason=f"no connection: {said(error)}", in_doubt=False)
+        if isinstance(error, TimeoutError):
+            return ShopUnavailable(reason=f"no answer within {self._limits.call_s:g} s", in_doubt=True)
+        return ShopUnavailable(reason=f"the answer was lost: {said(error)}", in_doubt=True)
 
     async def _read(self, answer: httpx.Response) -> bytes:
         if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -179,24 +182,20 @@ def _failure(status: int, headers: httpx.Headers, said: Mapping[str, Any], produ
 
 
 def _checked_address(url: str, http_hosts: Sequence[str]) -> str:
-    shown = url
-    try:
-        parts = urlsplit(url)
-        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise InvalidSettings(variable="FARM_SHOP_URL", value="(hidden)", reason="it is no address") from error
-
-    def refusal(reason: str) -> InvalidSettings:
+    def refusal(reason: str, shown: str = "(hidden)") -> InvalidSettings:
         return InvalidSettings(variable="FARM_SHOP_URL", value=shown, reason=reason)
 
-    if parts.scheme not in ("http", "https") or not host:
-        raise refusal("it must be https://host")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise refusal("it must have no user, query or fragment; the key belongs into FARM_SHOP_API_KEY")
-    if parts.scheme == "http" and not _is_loopback(host) and host not in {name.lower() for name in http_hosts}:
-        raise refusal("without https anybody on the way could read the key; FARM_SHOP_HTTP_HOSTS lists exceptions")
-    return url.rstrip("/")
+    try:
+        address = WebAddress.of(url)
+    except NoAddress as error:
+        raise refusal(f"{error}; the key belongs into FARM_SHOP_API_KEY") from error
+    if "?" in address.url or "#" in url:
+        raise refusal("it must have no query or fragment; the key belongs into FARM_SHOP_API_KEY")
+    listed = {host_name(name) for name in http_hosts}
+    if address.scheme == "http" and not _is_loopback(address.host) and address.host not in listed:
+        reason = "without https anybody on the way could read the key; FARM_SHOP_HTTP_HOSTS lists exceptions"
+        raise refusal(reason, address.url)
+    return address.url.rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:
@@ -236,10 +235,6 @@ def _retry_after_s(headers: httpx.Headers) -> float | None:
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
     return min(max(wait_s, 0.0), RETRY_AFTER_MAX_S)
-
-
-def _brief(error: Exception) -> str:
-    return _printable(str(error)) or type(error).__name__
 
 
 def _printable(value: Any) -> str:

@@ -1,7 +1,7 @@
 """What botocore raises, in the farm's words: retry, wait, or mend the set-up."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -15,6 +15,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
+from farm.adapters.border import border, said
 from farm.errors import FarmError, ObjectMissing, StorageForbidden, StorageUnavailable
 
 _MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
@@ -42,13 +43,9 @@ _PASSING = frozenset(
 _PASSING_STATUS = frozenset({408, 409, 425, 429})
 
 
-@contextmanager
-def translated(key: str) -> Iterator[None]:
-    """Raises `FarmError`s where botocore, urllib3 or the socket raise theirs."""
-    try:
-        yield
-    except (ClientError, BotoCoreError, HTTPError, OSError) as error:
-        raise farm_error(key, error) from error
+def translated(key: str) -> AbstractContextManager[None]:
+    """Raises `FarmError`s where botocore, urllib3, the socket or anything below raise theirs."""
+    return border(partial(farm_error, key), ClientError, BotoCoreError, HTTPError, OSError)
 
 
 def is_missing(error: ClientError) -> bool:
@@ -63,10 +60,10 @@ def farm_error(key: str, error: Exception) -> FarmError:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return refusal(key, answer.get("Code", ""), answer.get("Message", ""), status)
     if isinstance(error, _CREDENTIALS):
-        return StorageForbidden(key=key, reason=f"no usable credentials: {error}")
+        return StorageForbidden(key=key, reason=f"no usable credentials: {said(error)}")
     if isinstance(error, ParamValidationError):
-        return StorageForbidden(key=key, reason=f"the request is not valid: {error}")
-    return StorageUnavailable(reason=f"{key}: {type(error).__name__}: {error}")
+        return StorageForbidden(key=key, reason=f"the request is not valid: {said(error)}")
+    return StorageUnavailable(reason=f"{key}: {type(error).__name__}: {said(error)}")
 
 
 def refusal(key: str, code: str, message: str, status: int) -> FarmError:

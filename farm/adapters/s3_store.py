@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from farm.adapters import objects
+from farm.adapters.s3_client import packets, s3_client
 from farm.adapters.s3_errors import is_missing, refusal, translated
 from farm.errors import FarmError, ObjectAltered, ObjectMissing, StorageUnavailable
 from farm.render.ports import ObjectInfo, ObjectStore
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
-_CHUNK_BYTES = 1 << 16
 _LEAST_BYTES_PER_S = 1 << 14
 # A server that knows no batch deletion, or wants a checksum header that newer clients no longer send.
 _NO_BATCH = frozenset({"NotImplemented", "MethodNotAllowed", "MissingContentMD5", "InvalidDigest", "MalformedXML"})
@@ -51,6 +49,7 @@ class S3Store:
         prefix: str = "",
         *,
         endpoint_url: str | None = None,
+        public_endpoint_url: str | None = None,
         public_url: str | None = None,
         connect_timeout_s: float = 5.0,
         read_timeout_s: float = 20.0,
@@ -62,6 +61,8 @@ class S3Store:
             bucket: must exist.
             prefix: of every key, without slashes at its ends; may be empty.
             endpoint_url: of an S3-alike; paths in place of host names then carry the bucket.
+            public_endpoint_url: where browsers and uploaders reach the same server; what they get is signed for it,
+                as a signature holds for one host only. ``None``: at ``endpoint_url``.
             public_url: where the objects can be read without a signature; the key (without ``prefix``) goes behind it.
             connect_timeout_s: to reach the server.
             read_timeout_s: of silence from the server.
@@ -70,10 +71,11 @@ class S3Store:
         self.bucket = bucket
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.endpoint_url = endpoint_url
+        self.public_endpoint_url = public_endpoint_url
         self.public_url = public_url
         self._timeouts_s = (connect_timeout_s, read_timeout_s)
         self._batch = batch
-        self._opened: tuple[int, S3Client] | None = None
+        self._opened: tuple[int, S3Client, S3Client] | None = None
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -88,8 +90,8 @@ class S3Store:
         """Close the connections; the next call opens new ones."""
         with self._lock:
             opened, self._opened = self._opened, None
-        if opened is not None:
-            opened[1].close()
+        for client in opened[1:] if opened is not None else ():
+            client.close()
 
     def put(self, key: str, data: bytes, *, content_type: str) -> str:
         name = self.prefix + objects.checked(key)
@@ -171,13 +173,13 @@ class S3Store:
         if self.public_url:
             return objects.address(self.public_url, key)
         with translated(key):
-            endpoint_url = self.endpoint_url or self._client.meta.endpoint_url
+            endpoint_url = self._signer.meta.endpoint_url
         return objects.address(f"{endpoint_url.rstrip('/')}/{self.bucket}", self.prefix + key)
 
     def signed_url(self, key: str, expires_s: int) -> str | None:
         objects.checked(key)
         with translated(key):
-            return self._client.generate_presigned_url(
+            return self._signer.generate_presigned_url(
                 "get_object", Params={"Bucket": self.bucket, "Key": self.prefix + key}, ExpiresIn=expires_s
             )
 
@@ -186,7 +188,7 @@ class S3Store:
         name = self.prefix + key
         with translated(key):
             # The length is among the signed headers: whoever has the address can put this many bytes, no more.
-            return self._client.generate_presigned_url(
+            return self._signer.generate_presigned_url(
                 "put_object",
                 Params={"Bucket": self.bucket, "Key": name, "ContentLength": size_bytes, "ContentType": content_type},
                 ExpiresIn=expires_s,
@@ -202,29 +204,24 @@ class S3Store:
 
     @property
     def _client(self) -> "S3Client":
+        return self._clients()[0]
+
+    @property
+    def _signer(self) -> "S3Client":
+        """The client that signs what others use; it connects to nothing."""
+        return self._clients()[1]
+
+    def _clients(self) -> "tuple[S3Client, S3Client]":
         with self._lock:
             if self._opened is None or self._opened[0] != os.getpid():
-                self._opened = (os.getpid(), self._open())
-            return self._opened[1]
+                client = self._open(self.endpoint_url)
+                signer = self._open(self.public_endpoint_url) if self.public_endpoint_url else client
+                self._opened = (os.getpid(), client, signer)
+            return self._opened[1:]
 
-    def _open(self) -> "S3Client":
+    def _open(self, endpoint_url: str | None) -> "S3Client":
         connect_timeout_s, read_timeout_s = self._timeouts_s
-        config = Config(
-            signature_version="s3v4",
-            connect_timeout=connect_timeout_s,
-            read_timeout=read_timeout_s,
-            retries={"total_max_attempts": 2, "mode": "standard"},
-            s3={"addressing_style": "path" if self.endpoint_url else "auto"},
-            # Newer checksum headers are unknown to many S3-alikes; `put` reads back, which says more.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            max_pool_connections=32,
-            tcp_keepalive=True,
-        )
-        # A session of its own: boto3's default one is not safe to open clients from in two threads.
-        session = boto3.session.Session()
-        region = session.region_name or "us-east-1"
-        return session.client("s3", endpoint_url=self.endpoint_url, region_name=region, config=config)
+        return s3_client(endpoint_url, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s)
 
     def _head(self, key: str) -> "_Found | None":
         name = self.prefix + objects.checked(key)
@@ -235,27 +232,23 @@ class S3Store:
                 if is_missing(error):
                     return None
                 raise
-        size_bytes, modified = answer.get("ContentLength"), answer.get("LastModified")
-        if size_bytes is None or modified is None:
-            raise StorageUnavailable(reason=f"{key}: the server tells neither size nor age")
-        matched = _MD5.fullmatch(answer.get("ETag", ""))
-        info = ObjectInfo(key=key, size_bytes=size_bytes, modified_s=modified.timestamp())
-        return _Found(info=info, md5=matched[1] if matched else None)
+            size_bytes, modified = answer.get("ContentLength"), answer.get("LastModified")
+            if size_bytes is None or modified is None:
+                raise StorageUnavailable(reason=f"{key}: the server tells neither size nor age")
+            matched = _MD5.fullmatch(answer.get("ETag", ""))
+            info = ObjectInfo(key=key, size_bytes=size_bytes, modified_s=modified.timestamp())
+            return _Found(info=info, md5=matched[1] if matched else None)
 
     def _read(self, key: str, body: Any, size_bytes: int | None) -> bytes:
         """The whole body; the socket's timeout alone would let a server drip a byte at a time for ever."""
         limit_s = self._timeouts_s[1] + (size_bytes or 0) / _LEAST_BYTES_PER_S
         ends_s = time.monotonic() + limit_s
         data = bytearray()
-        try:
-            # read1 is what one packet brought; StreamingBody has only read(n), which waits for all n bytes.
-            while chunk := body._raw_stream.read1(_CHUNK_BYTES):
-                data += chunk
-                if time.monotonic() > ends_s:
-                    reason = f"{key}: {len(data)} of {size_bytes} bytes came in {limit_s:.0f} s"
-                    raise StorageUnavailable(reason=reason)
-        finally:
-            body.close()
+        for chunk in packets(body):
+            data += chunk
+            if time.monotonic() > ends_s:
+                reason = f"{key}: {len(data)} of {size_bytes} bytes came in {limit_s:.0f} s"
+                raise StorageUnavailable(reason=reason)
         if size_bytes is not None and len(data) != size_bytes:
             raise StorageUnavailable(reason=f"{key}: the answer ended after {len(data)} of {size_bytes} bytes")
         return bytes(data)

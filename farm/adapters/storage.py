@@ -7,23 +7,39 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from farm.adapters import objects
 from farm.adapters.file_store import FileStore
 from farm.adapters.s3_store import S3Store
+from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import InvalidRequest, InvalidSettings
+from farm.settings import Settings
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-def open_store(url: str, *, endpoint_url: str | None, public_url: str | None) -> FileStore | S3Store:
+def store_of(settings: Settings) -> FileStore | S3Store:
+    """The store of these settings, see `open_store`; it travels to other processes by pickling the settings."""
+    return open_store(
+        settings.effective_storage_url,
+        endpoint_url=settings.s3_endpoint_url,
+        public_endpoint_url=settings.s3_public_endpoint_url,
+        public_url=settings.public_url,
+    )
+
+
+def open_store(
+    url: str, *, endpoint_url: str | None, public_url: str | None, public_endpoint_url: str | None = None
+) -> FileStore | S3Store:
     """The store of ``FARM_STORAGE_URL``; nothing is read or written yet.
 
     Args:
         url: ``file:///folder`` or ``s3://bucket/prefix``.
         endpoint_url: of an S3-alike; empty or ``None``: Amazon.
+        public_endpoint_url: where others reach the S3-alike; empty or ``None``: at ``endpoint_url``.
         public_url: the outputs' public base address; empty or ``None``: the store's own.
 
     Raises:
         InvalidSettings: naming the variable and what is wrong with it.
     """
     endpoint_url = _web_address("FARM_S3_ENDPOINT_URL", endpoint_url)
+    public_endpoint_url = _web_address("FARM_S3_PUBLIC_ENDPOINT_URL", public_endpoint_url)
     public_url = _web_address("FARM_PUBLIC_URL", public_url)
     try:
         parts = urlsplit(url)
@@ -36,7 +52,13 @@ def open_store(url: str, *, endpoint_url: str | None, public_url: str | None) ->
             return FileStore(_folder(url, parts), public_url=public_url)
         case "s3":
             bucket, prefix = _bucket(url, parts)
-            return S3Store(bucket, prefix, endpoint_url=endpoint_url, public_url=public_url)
+            return S3Store(
+                bucket,
+                prefix,
+                endpoint_url=endpoint_url,
+                public_endpoint_url=public_endpoint_url,
+                public_url=public_url,
+            )
         case _:
             raise _unusable(url, "it must be file:///folder or s3://bucket/prefix")
 
@@ -65,14 +87,13 @@ def _web_address(variable: str, url: str | None) -> str | None:
     if not url:
         return None
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        usable = usable and not (parts.query or parts.fragment or "@" in parts.netloc)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise InvalidSettings(variable=variable, value=_shown(url), reason="it must be http://host/… or https://host/…")
-    return url.rstrip("/")
+        address = WebAddress.of(url)
+        if "?" in address.url or "#" in url:
+            raise NoAddress("it must have no query and no fragment")
+    except NoAddress as fault:
+        reason = f"{fault}; write http://host/… or https://host/…"
+        raise InvalidSettings(variable=variable, value=_shown(url), reason=reason) from fault
+    return address.url.rstrip("/")
 
 
 def _unusable(url: str, reason: str) -> InvalidSettings:

@@ -150,14 +150,10 @@ def _by_ourselves(settings: Settings, request: dict[str, Any], files: Sequence[b
     import os
 
     from farm.adapters.bake_shelf import BakeShelf
-    from farm.adapters.storage import open_store
+    from farm.adapters.storage import store_of
     from farm.render.preview import Previewer, requested
 
-    store = open_store(
-        settings.effective_storage_url,
-        endpoint_url=settings.s3_endpoint_url or None,
-        public_url=settings.public_url or None,
-    )
+    store = store_of(settings)
     previewer = Previewer(settings, store=store, shelf=BakeShelf.of(settings), threads=len(os.sched_getaffinity(0)))
     pictures: list[Preview] = previewer.preview(requested(settings, store, request, files))
     return [(picture.view, picture.data) for picture in pictures]

@@ -15,7 +15,6 @@ from farm.errors import InvalidRequest
 from farm.settings import Settings
 
 if TYPE_CHECKING:
-    from farm.render.ports import ObjectStore
     from farm.render.prepare import Prepared
 
 _HELP = """
@@ -324,30 +323,22 @@ def _check_engine(settings: Settings, prepared: "Prepared") -> None:
         BakeMissing, FilmBakeMissing, BakeTooSmall: when the job would be refused when it is submitted.
     """
     if prepared.request["engine"] == "relight":
+        from farm.adapters.storage import store_of
         from farm.render.making import choose
 
-        choose(settings, _objects(settings), prepared.request, prepared.template)
+        choose(settings, store_of(settings), prepared.request, prepared.template)
 
 
 def _forecast(settings: Settings, prepared: "Prepared", *, force: bool) -> dict[str, Any]:
     """What the job would be; asks the object store alone, so no farm is started for it."""
+    from farm.adapters.storage import store_of
     from farm.domain.ids import DEFAULT_TENANT
     from farm.render.forecast import forecast
     from farm.render.results import ResultCache
 
-    store = _objects(settings)
+    store = store_of(settings)
     results = ResultCache(store, days=settings.cache_days)
     return forecast(settings, store, results, prepared, tenant=DEFAULT_TENANT, force=force)
-
-
-def _objects(settings: Settings) -> "ObjectStore":
-    from farm.adapters.storage import open_store
-
-    return open_store(
-        settings.effective_storage_url,
-        endpoint_url=settings.s3_endpoint_url or None,
-        public_url=settings.public_url or None,
-    )
 
 
 def _show_dry_run(prepared: "Prepared", told: dict[str, Any], *, as_json: bool) -> None:

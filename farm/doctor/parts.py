@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from farm.adapters.storage import open_store
+from farm.adapters.storage import store_of
 from farm.doctor.check import GIB, Check, gib
 from farm.domain import keys
 from farm.domain.template import every, find
@@ -98,7 +98,7 @@ def check_storage(settings: Settings) -> Check:
     url = settings.effective_storage_url
     if not settings.storage_url and not settings.home.exists():
         return Check(name="storage", ok=True, detail=f"{url}, made when it is needed")
-    store = open_store(url, endpoint_url=settings.s3_endpoint_url, public_url=settings.public_url)
+    store = store_of(settings)
     # An upload that no job takes is swept after a day, should the removal fail.
     key = keys.uploads("doctor", secrets.token_hex(8)) + "probe"
     try:

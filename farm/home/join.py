@@ -23,7 +23,16 @@ from farm.home.folder import Home, Need, Order, settings_digest
 from farm.home.state import HostState, Phase
 from farm.settings import Settings, variable_of
 
-AGREED = ("redis_url", "storage_url", "s3_endpoint_url", "public_url", "shop_url", "ray_address", "templates")
+AGREED = (
+    "redis_url",
+    "storage_url",
+    "s3_endpoint_url",
+    "s3_public_endpoint_url",
+    "public_url",
+    "shop_url",
+    "ray_address",
+    "templates",
+)
 """Settings that say where things are: a client and its host must have the same."""
 
 POLL_S = 0.05

@@ -170,6 +170,7 @@ async def test_what_is_no_manifest_is_refused_in_words(listed: Shopfront, web: s
     assert await refused(**manifest("https://x.example/a.png", name="x.csv", window=0)) == (422, "invalid_request")
     assert await refused(json={}) == (422, "invalid_request")
     assert await refused(json={"manifest_url": "s3://bucket/a.csv"}) == (422, "invalid_request")
+    assert await refused(json={"manifest_url": "https://["}) == (422, "invalid_request")
     assert await refused(json={"manifest_url": "file:///etc/passwd"}) == (422, "invalid_request")
     assert await refused(json={"manifest_url": "https://10.0.0.1/a.csv"}) == (422, "fetch_refused")
     assert await refused(json={"upload_id": "upl_" + "0" * 26}) == (404, "not_found")

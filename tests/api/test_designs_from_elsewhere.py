@@ -126,6 +126,8 @@ async def test_where_a_design_is_must_be_said_once_and_with_https(shop: Shopfron
         {"design_url": "file:///etc/passwd"},
         {"design_url": "gopher://127.0.0.1:6379/_FLUSHALL"},
         {"design_url": "s3://bucket/x.png"},
+        {"design_url": "https://["},
+        {"design_url": "https://bücher..example/logo.png"},
         {"design_url": 7},
         {"design_url": []},
         {"design_url": [URL] * 9},

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from farm.domain.ids import PRODUCT_ID
 from farm.domain.request import RenderRequest, parse_request
+from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import FarmError, InvalidRequest
 from farm.render.catalog.row import Fault, Row
 
@@ -218,6 +219,11 @@ def _address(cell: Any, reading: Reading) -> str:
     if scheme:
         if scheme not in reading.schemes or scheme == "file":
             raise _bad_design(f"{scheme}:// cannot be used here; write a relative path, s3:// or https://")
+        if scheme != "s3":
+            try:
+                WebAddress.of(text)
+            except NoAddress as fault:
+                raise _bad_design(f"{text[:80]!r} cannot be used: {fault}") from fault
         return text
     if text.startswith(("/", "\\")) or "\\" in text or ".." in text.split("/"):
         raise _bad_design("the path must be relative to the manifest (or --designs) and stay below it, with / in it")

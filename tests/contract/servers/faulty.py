@@ -43,6 +43,9 @@ class FaultyServer:
     faults: list[Fault] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     """Methods of all requests, in order."""
+    requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    """Method, path and headers of all requests, in order; ``bodies`` likewise."""
+    bodies: list[bytes] = field(default_factory=list)
 
 
 @contextmanager
@@ -75,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with lock:
             state.seen.append(self.command)
+            state.requests.append((self.command, self.path, dict(self.headers.items())))
+            state.bodies.append(body)
             fault = next(
                 (f for f in state.faults if f.method == self.command and f.path in self.path and f.times), None
             )

@@ -8,7 +8,9 @@ from typing import Any
 import httpcore
 import pytest
 
-from farm.adapters.web import Web, is_public, resolve
+from farm.adapters.guarded import resolve
+from farm.adapters.open_internet import is_public
+from farm.adapters.web import Web
 from farm.errors import DesignNotFound, FarmError, FetchFailed, FetchRefused
 
 LISTED = "shop.example"

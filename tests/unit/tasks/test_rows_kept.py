@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from blender.protocol import ViewOrder
+from farm.adapters.design_source import Designs
 from farm.adapters.file_store import FileStore
 from farm.adapters.memory_store import MemoryStore
 from farm.domain.request import parse_request
@@ -170,3 +171,21 @@ def test_a_designs_server_that_is_away_is_that_rows_alone(
     monkeypatch.setattr(hands, "fetch", fetch)
     first, second = relight_rows(task("gone.png", "a.png"), bench=bench, progress=Ahead())
     assert (first["error"]["code"], first["error"]["retryable"], "error" in second) == ("fetch_failed", True, False)
+
+
+def test_an_address_that_cannot_be_used_fails_its_own_row_alone(bench: RowBench, hands: Hands, tmp_path: Path) -> None:
+    (tmp_path / "good ü.png").write_bytes(b"good")
+    settings = Settings(home=tmp_path, fetch_hosts="127.0.0.1", fetch_timeout_s=2.0)
+    addresses = {
+        (tmp_path / "good ü.png").as_uri(): None,
+        "http://127.0.0.1:1/grün.png": "fetch_failed",  # nobody listens there
+        "http://127.0.0.1:1/👕.png": "fetch_failed",
+        "https://bücher..example/": "fetch_refused",
+        "https://[x/y": "fetch_refused",
+        "s3://tees": "fetch_refused",
+        "file:///a%00b": "design_not_found",
+        "file:///\ud800": "design_not_found",
+    }
+    answers = relight_rows(task(*addresses), bench=replace(bench, designs=Designs.of(settings)), progress=Ahead())
+    assert [answer.get("error", {}).get("code") for answer in answers] == list(addresses.values())
+    assert hands.relit == VIEWS
