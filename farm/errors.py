@@ -2,7 +2,8 @@
 
 An error says four things to whoever meets it: a stable ``code`` (documented, never renamed), whether a retry
 may help (``retryable``), what to do about it (``hint``), and a message built from its keyword-only fields.
-The message template is the first line of the class's docstring, so reading the class is reading the error.
+The message template is the first line of the class's docstring, so reading the class is reading the error. A hint is a
+template too: it names what is concerned, so that a command in it can be copied.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,12 @@ class FarmError(Exception):
         message = template.format_map(_Fields(fields))
         # A reason that is a sentence itself would end the message with two full stops.
         super().__init__(message[:-1] if message.endswith("..") and not message.endswith("...") else message)
+        self.__dict__["hint"] = type(self)._hint(fields).format_map(_Named(fields))
+
+    @classmethod
+    def _hint(cls, fields: Mapping[str, Any]) -> str:
+        """The hint's template, where what is concerned decides it."""
+        return cls.hint
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A keyword-only exception does not survive pickling by itself, and would arrive from a Ray task as garbage.
@@ -48,6 +55,13 @@ class _Fields(dict[str, Any]):
 
     def __missing__(self, key: str) -> "_Unknown":
         return _Unknown()
+
+
+class _Named(dict[str, Any]):
+    """Fields for a hint: one that was not given stands in capitals, as in the help of a command."""
+
+    def __missing__(self, key: str) -> str:
+        return key.removesuffix("_id").upper()
 
 
 class _Unknown:
@@ -163,6 +177,13 @@ class LowResolution(InvalidRequest):
     hint = "Send a larger design, or print it smaller."
 
 
+class PrintOffCloth(InvalidRequest):
+    """Nothing of the print would show: {reason}."""
+
+    code = "print_off_cloth"
+    hint = "Move the print onto the panel: its centre is x_cm and y_cm, in cm from the middle of the collar seam."
+
+
 class InvalidSettings(FarmError):
     """{variable}={value!r} is not usable: {reason}."""
 
@@ -175,6 +196,21 @@ class NotFound(FarmError):
 
     code = "not_found"
     hint = "Check the id; list what there is first."
+
+    @classmethod
+    def _hint(cls, fields: Mapping[str, Any]) -> str:
+        return _LISTS.get(str(fields.get("kind")), cls.hint)
+
+
+_LISTS = {
+    "job": "Check the id; `farm jobs list --find TEXT` finds it by a part of it, or by its product.",
+    "product": "Check the id; `farm products list` has all, `farm products create` makes one.",
+    "template": "Check the name; `farm template list` has all.",
+    "run": "Check the id; `farm catalog list` has all.",
+    "webhook": "Check the id; `farm webhooks list` has all.",
+    "delivery": "Check the id; `farm webhooks deliveries` has those that are kept.",
+    "key": "Check the id; `farm keys list` has all.",
+}
 
 
 class Conflict(FarmError):
@@ -201,7 +237,7 @@ class JobEnded(Conflict):
     """Job {job_id} has already ended: {status}."""
 
     code = "job_ended"
-    hint = "An ended job cannot be cancelled; retry it or delete it."
+    hint = "`farm jobs retry {job_id}` makes it anew, `farm jobs delete {job_id}` removes it."
 
 
 class DesignGone(FarmError):
@@ -328,7 +364,7 @@ class BadPicture(RenderError):
     """The picture of {view} failed its verdict: {reason}."""
 
     code = "bad_picture"
-    hint = "The farm renders it again; the difference picture stands beside the job's log."
+    hint = "A view is rendered again, up to FARM_VIEW_ATTEMPTS times; if it keeps failing, report the design."
 
 
 class BadModel(RenderError):
@@ -349,7 +385,7 @@ class TemplateBroken(FarmError):
     """Template {template!r} cannot be used: {reason}."""
 
     code = "template_broken"
-    hint = "Run `farm template check`; build or add the template again."
+    hint = "Run `farm template check {template}`; build or add the template again."
 
 
 class TemplateRefused(InvalidRequest):
@@ -374,28 +410,28 @@ class BakeMissing(FarmError):
     """There is no bake of {template!r} for {view} at {size_px} px."""
 
     code = "bake_missing"
-    hint = "Run `farm template bake`, once for each garment (--size for larger pictures); engine=cycles needs no bake."
+    hint = "Run `farm template bake {template}` once (--size for pictures over 1024 px); engine=cycles needs no bake."
 
 
 class FilmBakeMissing(BakeMissing):
     """There is no bake of {template!r} for a film of {frames} frames at {size_px} px."""
 
     code = "film_bake_missing"
-    hint = "Run `farm template bake --film`, or leave the film to the path tracer with engine=auto."
+    hint = "Run `farm template bake {template} --film`, or leave the film to the path tracer with engine=auto."
 
 
 class BakeTooSmall(FarmError):
     """A picture of {size_px} px cannot be relit from a bake of {baked_px} px."""
 
     code = "bake_too_small"
-    hint = "Bake the template at a larger size: `farm template bake --size`."
+    hint = "Bake the template at that size: `farm template bake {template} --size {size_px}`."
 
 
 class BakeBroken(FarmError):
     """A bake cannot be used: {bake}: {reason}."""
 
     code = "bake_broken"
-    hint = "Bake the template again: `farm template bake --force`."
+    hint = "Bake the template again: `farm template bake {template} --force`."
 
 
 # --- what the world did ---------------------------------------------------------------------------------------------
@@ -490,7 +526,7 @@ class FetchFailed(InfrastructureError):
     """Fetching {address} failed: {reason}."""
 
     code = "fetch_failed"
-    hint = "Check the address and the server behind it; `farm catalog retry` fetches it again."
+    hint = "Check the address and the server behind it, then retry the job or the run: it is fetched again."
 
 
 class WebhookFailed(InfrastructureError):
@@ -585,7 +621,7 @@ class CompensationFailed(SagaError):
 
     code = "compensation_failed"
     retryable = True
-    hint = "Mend the cause, then run `farm jobs compensate`."
+    hint = "Mend the cause, then run `farm jobs compensate {job_id}`."
 
 
 class DeadlineExceeded(SagaError):
@@ -599,7 +635,7 @@ class RunStopped(SagaError):
     """The run was stopped: {failed} rows failed, more than the {limit} it may have."""
 
     code = "run_stopped"
-    hint = "Look into the report, mend the rows, and run `farm catalog retry`."
+    hint = "Look into the report (`farm catalog report {run}`), mend the rows, and run `farm catalog retry {run}`."
 
 
 class FailpointReached(SagaError):

@@ -7,8 +7,8 @@ from fastapi.responses import JSONResponse
 
 from farm.errors import Unauthorised
 from serve_app.schemas import SessionJson, problems
-from serve_app.services import TheServices
-from serve_app.sessions import COOKIE
+from serve_app.services import Services, TheServices
+from serve_app.sessions import COOKIE, Session
 
 router = APIRouter(tags=["session"])
 
@@ -29,7 +29,7 @@ async def open_session(
     session = await services.sessions.read(cookie)
     if session is None:
         raise Unauthorised(reason="the key was revoked this moment")
-    answer = JSONResponse(_shown(session.csrf, principal.tenant, principal.scopes))
+    answer = JSONResponse(_shown(services, session))
     answer.set_cookie(
         COOKIE, cookie, max_age=int(services.sessions.lasting_s), httponly=True, samesite="strict",
         secure=request.url.scheme == "https", path="/",
@@ -43,7 +43,7 @@ async def read_session(services: TheServices, cookie: Annotated[str | None, Cook
     session = await services.sessions.read(cookie) if cookie else None
     if session is None:
         raise Unauthorised(reason="there is no session")
-    return JSONResponse(_shown(session.csrf, session.principal.tenant, session.principal.scopes))
+    return JSONResponse(_shown(services, session))
 
 
 @router.delete("/session", status_code=204)
@@ -54,5 +54,13 @@ async def close_session() -> Response:
     return answer
 
 
-def _shown(csrf: str, tenant: str, scopes: frozenset[Any]) -> dict[str, Any]:
-    return {"csrf": csrf, "tenant": tenant, "scopes": sorted(str(scope) for scope in scopes)}
+def _shown(services: Services, session: Session) -> dict[str, Any]:
+    return {
+        "csrf": session.csrf,
+        "tenant": session.principal.tenant,
+        "scopes": sorted(str(scope) for scope in session.principal.scopes),
+        "design_max_bytes": services.settings.design_max_bytes,
+        "design_max_pixels": services.settings.design_max_pixels,
+        "dpi_floor": services.settings.dpi_floor,
+        "currency": services.settings.currency,
+    }

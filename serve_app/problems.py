@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 
 from farm import errors
 from farm.errors import FarmError
+from serve_app.missing_page import missing_page
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +140,10 @@ def install(app: FastAPI) -> None:
         return problem_of(errors.InvalidRequest(reason=reason, errors=pointed))
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> Response:
         status = error.status_code
+        if status == 404 and (page := missing_page(request)) is not None:
+            return page
         if status == 400:  # the framework's own word for a body that cannot be read
             return problem_of(errors.InvalidRequest(reason=str(error.detail)))
         headers = dict(error.headers or {})

@@ -69,7 +69,8 @@ class Job(_Open):
     warnings: list[dict[str, Any]]
     error: JobError | None = None
     usage: UsageJson | None = None
-    cost: float | None = Field(default=None, description="By the prices at acceptance, in the operator's currency.")
+    cost: float | None = Field(default=None, description="By the prices at acceptance, in ``currency``.")
+    currency: str | None = Field(default=None, examples=["USD"], description="As the operator names it.")
     created_at: str
     started_at: str | None = None
     finished_at: str | None = None
@@ -114,7 +115,8 @@ class DryRun(BaseModel):
     frames_cached: int = Field(description="Frames of the film that are kept and would not be rendered.")
     core_s: float = Field(description="Core seconds of work, estimated.")
     estimated_seconds: float = Field(description="On as many cores as the service's machine has.")
-    estimated_cost: float = Field(description="By the operator's price of a core.")
+    estimated_cost: float = Field(description="By the operator's price of a core, in ``currency``.")
+    currency: str = Field(examples=["USD"])
 
 
 class UploadJson(BaseModel):
@@ -335,6 +337,10 @@ class SessionJson(BaseModel):
     csrf: str = Field(description="To be sent as X-CSRF-Token with every write.")
     tenant: str
     scopes: list[str]
+    design_max_bytes: int = Field(description="The largest design file, so that a page can say so before the upload.")
+    design_max_pixels: int = Field(description="The most pixels of a design.")
+    dpi_floor: float = Field(description="Prints under this are refused; 0: none.")
+    currency: str = Field(examples=["USD"], description="Of every cost.")
 
 
 class Health(BaseModel):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from farm.render.tasks.heartbeat import Beat, Beats, Board, Grant, Pulse
+from farm.render.tasks.heartbeat import FARTHEST, Beat, Beats, Board, Grant, Pulse, Shares
 
 
 class MemoryHeartbeat:
@@ -26,7 +26,7 @@ class MemoryHeartbeat:
             if self._fences.get(key) != grant.epoch:
                 return False
             self._beats[key] = grant.epoch, beat, self._now_s() + ttl_s
-            self.progress.setdefault(grant.job_id, {})[grant.name] = beat.fraction
+            _note(self.progress.setdefault(grant.job_id, {}), grant.name, beat.fraction)
             return True
 
     async def grant(self, job_id: str, name: str) -> Grant:
@@ -51,6 +51,11 @@ class MemoryHeartbeat:
         return beat if epoch == grant.epoch and self._now_s() < until_s else None
 
 
+def _note(shares: dict[str, float], name: str, fraction: float) -> None:
+    shares[name] = fraction
+    shares[FARTHEST + name] = max(fraction, shares.get(FARTHEST + name, 0.0))
+
+
 class MemoryProgressBoard:
     """Each view's progress, in a dictionary: a `MemoryHeartbeat`'s, or its own."""
 
@@ -58,10 +63,13 @@ class MemoryProgressBoard:
         self._shares = {} if shares is None else shares
 
     async def report(self, job_id: str, view: str, fraction: float) -> None:
-        self._shares.setdefault(job_id, {})[view] = fraction
+        _note(self._shares.setdefault(job_id, {}), view, fraction)
 
     async def read(self, job_id: str) -> Mapping[str, float]:
-        return dict(self._shares.get(job_id, {}))
+        return (await self.shares(job_id)).now
+
+    async def shares(self, job_id: str) -> Shares:
+        return Shares.parted(self._shares.get(job_id, {}))
 
     async def clear(self, job_id: str) -> None:
         self._shares.pop(job_id, None)

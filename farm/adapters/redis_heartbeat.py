@@ -3,7 +3,8 @@
 farm:beat:epochs            counter of all grants ever given; it never starts again
 farm:beat:fence:<job>:<name>  the epoch that may beat now; gone: none may
 farm:beat:last:<job>:<name>   the last beat, JSON, expires with the worker's lease
-farm:progress:<job>         hash of view -> share done, expires an hour after the last report
+farm:progress:<job>         hash of view -> share done, and of ^view -> the most of any attempt; expires an hour after
+                            the last report
 """
 
 import json
@@ -14,7 +15,7 @@ import redis.asyncio
 
 from farm.adapters.redis_blocking import open_blocking
 from farm.adapters.redis_link import translated
-from farm.render.tasks.heartbeat import Beat, Beats, Board, Grant, ProcessId, Pulse
+from farm.render.tasks.heartbeat import FARTHEST, Beat, Beats, Board, Grant, ProcessId, Pulse, Shares
 
 _EPOCHS = "farm:beat:epochs"
 _FENCE_MS = 7 * 24 * 3600 * 1000
@@ -32,6 +33,8 @@ _BEAT = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])
+local farthest = redis.call('HGET', KEYS[3], ARGV[7])
+if not farthest or tonumber(farthest) < tonumber(ARGV[5]) then redis.call('HSET', KEYS[3], ARGV[7], ARGV[5]) end
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
 return 1
 """
@@ -62,6 +65,7 @@ class RedisPulse:
             grant.name,
             f"{beat.fraction:.4f}",
             _PROGRESS_MS,
+            FARTHEST + grant.name,
         ]
         with translated():
             return bool(self._script(keys=keys, args=args))
@@ -122,9 +126,12 @@ class RedisProgressBoard:
                 await pipeline.execute()
 
     async def read(self, job_id: str) -> Mapping[str, float]:
+        return (await self.shares(job_id)).now
+
+    async def shares(self, job_id: str) -> Shares:
         with translated():
             found = await self._client.hgetall(_progress(job_id))
-        return {_text(view): float(fraction) for view, fraction in found.items()}
+        return Shares.parted({_text(view): float(fraction) for view, fraction in found.items()})
 
     async def clear(self, job_id: str) -> None:
         with translated():

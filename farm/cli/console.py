@@ -1,6 +1,7 @@
 """What all commands share in speaking to a person: two consoles, errors, sizes and times in words."""
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -97,6 +98,33 @@ def seconds(value: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def money(value: float, currency: str | None) -> str:
+    """A cost as people read it: two decimals from 1 up, two figures below: ``12.40 USD``, ``0.014 USD``."""
+    unit = f" {currency}" if currency else ""
+    if value <= 0:
+        return f"0{unit}"
+    if value < LEAST_COST:
+        return f"under {LEAST_COST}{unit}"
+    decimals = 2 if value >= 1 else 1 - math.floor(math.log10(value))
+    return f"{value:,.{decimals}f}{unit}"
+
+
+LEAST_COST = 0.0001
+"""Below this nobody counts: a picture of the smallest kind."""
+
+
+def made(record: Mapping[str, Any]) -> str:
+    """What of a job is there: ``3 of 6 views, 12 of 36 frames, no model yet``, each as far as it was asked for."""
+    parts = []
+    if views := record["views"]:
+        parts.append(f"{sum(view['status'] == 'done' for view in views)} of {len(views)} views")
+    if film := record.get("film"):
+        parts.append(f"{film['frames_done']} of {film['frames']} frames")
+    if model := record.get("model"):
+        parts.append("3D model" if model["status"] == "done" else "no model yet")
+    return ", ".join(parts)
 
 
 def size(value_bytes: int) -> str:

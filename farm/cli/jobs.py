@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from farm.cli.console import ago, err, out, print_json, status_text
+from farm.cli.console import ago, err, made, out, print_json, status_text
 from farm.errors import InvalidRequest
 from farm.settings import Settings
 
@@ -50,6 +50,9 @@ def list_jobs(
         typer.Option(metavar="STATUS", help="pending, compositing, rendering, completed, failed or cancelled."),
     ] = None,
     product: Annotated[str | None, typer.Option(metavar="ID", help="Jobs of this product.")] = None,
+    find: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Jobs with this in their id or their product.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -60,8 +63,11 @@ def list_jobs(
         records: list[dict[str, Any]] = []
         cursor = None
         while len(records) < limit:
-            page, cursor = await farm.service.list(
-                status=status, product_id=product, cursor=cursor, limit=min(200, limit - len(records))
+            most = min(200, limit - len(records))
+            page, cursor = await (
+                farm.service.find(find, status=status, product_id=product, cursor=cursor, limit=most)
+                if find
+                else farm.service.list(status=status, product_id=product, cursor=cursor, limit=most)
             )
             records += page
             if cursor is None:
@@ -73,7 +79,7 @@ def list_jobs(
         print_json(records)
         return
     if not records:
-        err().print("No jobs." if status is None and product is None else "No such jobs.")
+        err().print("No jobs." if status is None and product is None and find is None else "No such jobs.")
         return
     console = out()
     console.print(jobs_table(records, width=console.width))
@@ -82,20 +88,19 @@ def list_jobs(
 
 
 def jobs_table(records: list[dict[str, Any]], *, width: int) -> Table:
-    """One row per job; what does not fit into 80 columns comes last and is cut."""
+    """One row per job; what does not fit into the terminal is folded, so that an id is always whole."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("job", no_wrap=True, min_width=30)
     table.add_column("status", no_wrap=True)
     table.add_column("created", no_wrap=True)
-    table.add_column("product", no_wrap=True, overflow="ellipsis", max_width=20)
-    table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("product", overflow="fold", min_width=8, max_width=20)
+    table.add_column("", min_width=12)
     for record in records:
-        done = sum(view["status"] == "done" for view in record["views"])
         error = record["error"]
         if error is not None and record["status"] != "cancelled":
             note = Text(f"{error['code']}" if width < 100 else f"{error['code']}: {error['message']}", style="red")
         elif record["phase"] == "forward":
-            note = Text(f"{record['progress']:.0f} %, {done} of {len(record['views'])} views")
+            note = Text(f"{record['progress']:.0f} %, {made(record)}")
         else:
             note = Text(f"superseded by {record['superseded_by']}" if record.get("superseded_by") else "", style="dim")
         table.add_row(

@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from farm.cli.console import ago, at_s, seconds, whole_line
+from farm.cli.console import ago, at_s, money, seconds, whole_line
+from farm.settings import Settings
 
 _STYLE = {"completed": "green", "failed": "red", "cancelled": "yellow", "paused": "yellow", "stopping": "yellow"}
 SHOWN_FAULTS = 10
@@ -52,8 +53,14 @@ def _counts(record: Mapping[str, Any]) -> Text:
     parts += [f"{counts[name]:,} {name}" for name in ("failed", "cancelled") if counts[name]]
     if record["skipped"]:
         parts.append(f"{record['skipped']:,} never begun")
-    parts.append(f"{seconds(counts['seconds'])} of work" + (f", cost {counts['cost']:.4g}" if counts["cost"] else ""))
+    parts.append(
+        f"{seconds(counts['seconds'])} of work" + (f", cost {_cost(counts['cost'])}" if counts["cost"] else "")
+    )
     return Text(", ".join(parts))
+
+
+def _cost(value: float) -> str:
+    return money(value, Settings.load().currency)
 
 
 def status_text(record: Mapping[str, Any]) -> Text:
@@ -123,7 +130,7 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
     table.add_row(f"{plan['bad']:,}", "bad rows, which would be reported and skipped")
     parts: list[RenderableType] = [Text.assemble(mark, head), Padding(table, (0, 0, 0, 2))]
     estimate = f"  about {seconds(plan['seconds'])} on {plan['cores']} cores"
-    parts.append(Text(estimate + (f", cost about {plan['cost']:.4g}" if plan["cost"] else "")))
+    parts.append(Text(estimate + (f", cost about {_cost(plan['cost'])}" if plan["cost"] else "")))
     for fault in plan["faults"][:SHOWN_FAULTS]:
         where = f"row {fault['row']}" + (f", {fault['column']}" if fault["column"] else "")
         parts.append(Text.assemble("  ", (where, "bold"), "  ", (fault["code"], "red"), "  ", fault["message"]))

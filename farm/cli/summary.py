@@ -9,9 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from farm.cli.console import ago, seconds, size, status_text, took_s, whole_line
+from farm.cli.console import ago, money, seconds, size, status_text, took_s, whole_line
 from farm.cli.download import SavedFile
 from farm.domain.shape import sides_px
+from farm.settings import Settings
 
 _NAMES = {"#ffffff": "white", "#161616": "black", "#000000": "#000000"}
 
@@ -164,7 +165,8 @@ def job_table(record: Mapping[str, Any]) -> RenderableType:
     table.add_column(overflow="fold")
     step = f", step {record['step']}" if record["step"] and record["phase"] != "ended" else ""
     table.add_row("job", Text(str(record["id"]), style="bold"))
-    table.add_row("status", Text.assemble(status_text(record), f"  {record['progress']:.0f} %{step}"))
+    far = f"  {record['progress']:.0f} %{step}" if record["phase"] != "ended" else ""
+    table.add_row("status", Text.assemble(status_text(record), far))
     table.add_row("created", f"{record['created_at']}  ({ago(record['created_at'])})")
     if record["finished_at"]:
         table.add_row("finished", f"{record['finished_at']}  (took {seconds(took_s(record))})")
@@ -172,7 +174,9 @@ def job_table(record: Mapping[str, Any]) -> RenderableType:
     table.add_row("request", Text(title("design", record["request"])))
     table.add_row("engine", Text(engine_words(record.get("engine") or {})))
     if (used := record.get("usage")) and (used["cpu_s"] or used["gpu_s"]):
-        table.add_row("cost", f"{record['cost']:.4g}  ({_used(used)})")
+        table.add_row(
+            "cost", f"{money(record['cost'], record.get('currency') or Settings.load().currency)}  ({_used(used)})"
+        )
     for name, what in (("retried_from", "retry of"), ("superseded_by", "superseded by")):
         if record.get(name):
             table.add_row(what, str(record[name]))
@@ -237,5 +241,6 @@ def forecast_lines(told: Mapping[str, Any]) -> RenderableType:
     table.add_row("kept from before", ", ".join(kept) if kept else "nothing: all is rendered")
     if told["frames_cached"]:
         table.add_row("", f"{told['frames_cached']} frames of the film")
-    table.add_row("estimate", f"{seconds(told['estimated_seconds'])} here, cost {told['estimated_cost']:.2g}")
+    cost = money(told["estimated_cost"], told.get("currency"))
+    table.add_row("estimate", f"{seconds(told['estimated_seconds'])} here, cost {cost}")
     return Padding(table, (0, 0, 0, 2))

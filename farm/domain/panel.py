@@ -23,6 +23,11 @@ class Rect:
         return self.y_cm + self.height_cm
 
 
+def words_of(panel: str) -> str:
+    """A panel's name as people say it: ``sleeve_left`` is the left sleeve."""
+    return " ".join(reversed(panel.split("_")))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelShape:
     """A panel's extents, its print area and its outline (a closed polygon), in centimetres."""
@@ -47,6 +52,11 @@ class PanelShape:
             print_area=Rect(**area) if area else None,
             outline_cm=tuple((x, y) for x, y in panel.get("outline_cm", ())),
         )
+
+    @property
+    def words(self) -> str:
+        """Its name as people say it: ``left sleeve``."""
+        return words_of(self.name)
 
     def contains(self, x_cm: float, y_cm: float) -> bool:
         """Whether a point lies on the cloth (even-odd rule); on the bounds where there is no outline."""

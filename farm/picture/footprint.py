@@ -1,12 +1,13 @@
 """Footprint: the rectangle of cloth a design really covers, once its shape has met the placement's box."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from farm.domain.panel import PanelShape
 from farm.domain.placement import Fit, Placement
-from farm.errors import LowResolution
+from farm.errors import LowResolution, PrintOffCloth
 from farm.picture.notice import Notice
 
 CM_PER_INCH = 2.54
@@ -69,6 +70,14 @@ class Footprint:
     def dpi(self) -> float:
         return self.px_per_cm * CM_PER_INCH
 
+    def covers(self, x_cm: float, y_cm: float) -> bool:
+        """Whether a point of the panel lies in the printed rectangle."""
+        cos, sin = math.cos(math.radians(self.rotation_deg)), math.sin(math.radians(self.rotation_deg))
+        across, down = x_cm - self.x_cm, y_cm - self.y_cm
+        return (
+            abs(across * cos + down * sin) <= self.width_cm / 2 and abs(down * cos - across * sin) <= self.height_cm / 2
+        )
+
     def corners_cm(self) -> tuple[tuple[float, float], ...]:
         """The four corners on the panel, clockwise from the design's top left."""
         return tuple(self.point_cm(u, v) for u, v in ((0, 0), (1, 0), (1, 1), (0, 1)))
@@ -78,6 +87,40 @@ class Footprint:
         across, down = (u - 0.5) * self.width_cm, (v - 0.5) * self.height_cm
         cos, sin = math.cos(math.radians(self.rotation_deg)), math.sin(math.radians(self.rotation_deg))
         return self.x_cm + across * cos - down * sin, self.y_cm + across * sin + down * cos
+
+
+def shows(footprint: Footprint, panel: PanelShape) -> bool:
+    """Whether any of the print lies on the cloth."""
+    if any(panel.contains(x, y) for x, y in _grid(footprint)):
+        return True
+    # Cloth may come in between two points of the grid: then a corner of its outline lies in the print.
+    return any(footprint.covers(x, y) for x, y in panel.outline_cm)
+
+
+def _grid(footprint: Footprint) -> list[tuple[float, float]]:
+    steps = [i / 16 for i in range(17)]
+    return [footprint.point_cm(u, v) for u in steps for v in steps]
+
+
+def check_visible(footprints: Sequence[tuple[Footprint, PanelShape]]) -> None:
+    """Refuse prints of which none would show: pictures of a bare garment are nothing that anybody asks for.
+
+    Args:
+        footprints: of all layers of a request.
+
+    Raises:
+        PrintOffCloth: naming every layer.
+    """
+    if not footprints or any(shows(footprint, panel) for footprint, panel in footprints):
+        return
+    reasons = [
+        f"{footprint.width_cm:.1f} x {footprint.height_cm:.1f} cm around x {footprint.x_cm:g}, y {footprint.y_cm:g} cm "
+        f"lies beside the {panel.words}, which goes from x {panel.bounds.x_cm:.0f} to {panel.bounds.right_cm:.0f} "
+        f"and y {panel.bounds.y_cm:.0f} to {panel.bounds.bottom_cm:.0f} cm"
+        for footprint, panel in footprints
+    ]
+    pointed = [{"pointer": f"/placements/{number}", "reason": reason} for number, reason in enumerate(reasons)]
+    raise PrintOffCloth(reason=reasons[0], errors=pointed)
 
 
 def inspect(footprint: Footprint, panel: PanelShape, *, floor_dpi: float = 0.0) -> tuple[Notice, ...]:
@@ -90,26 +133,25 @@ def inspect(footprint: Footprint, panel: PanelShape, *, floor_dpi: float = 0.0) 
         raise LowResolution(dpi=footprint.dpi, floor_dpi=floor_dpi)
     notices: list[Notice] = []
     if footprint.dpi < GOOD_DPI:
-        message = f"The print on the {panel.name} has {footprint.dpi:.0f} DPI; under {GOOD_DPI:.0f} it looks soft."
+        message = f"The print on the {panel.words} has {footprint.dpi:.0f} DPI; under {GOOD_DPI:.0f} it looks soft."
         notices.append(Notice(code="print_low_dpi", message=message))
     corners = footprint.corners_cm()
     area = panel.print_area
     if area is None:
-        message = f"The {panel.name} has no print area; check with the printer that this place can be printed."
+        message = f"The {panel.words} has no print area; check with the printer that this place can be printed."
         notices.append(Notice(code="print_leaves_area", message=message))
     else:
         over = max(max(area.x_cm - x, x - area.right_cm, area.y_cm - y, y - area.bottom_cm) for x, y in corners)
         if over > _TOLERANCE_CM:
-            message = f"The print leaves the print area of the {panel.name} by {over:.1f} cm."
+            message = f"The print leaves the print area of the {panel.words} by {over:.1f} cm."
             notices.append(Notice(code="print_leaves_area", message=message))
-    steps = [i / 16 for i in range(17)]
-    rim = [footprint.point_cm(u, v) for u in steps for v in steps]
+    rim = _grid(footprint)
     on_cloth = sum(panel.contains(x, y) for x, y in rim)
-    if on_cloth == 0:
+    if not shows(footprint, panel):
         notices.append(
-            Notice(code="print_off_panel", message=f"The print lies beside the {panel.name}: nothing shows.")
+            Notice(code="print_off_panel", message=f"The print lies beside the {panel.words}: nothing shows.")
         )
     elif on_cloth < len(rim):
-        message = f"The print crosses the edge of the {panel.name}: what lies beyond the seam is cut off."
+        message = f"The print crosses the edge of the {panel.words}: what lies beyond the seam is cut off."
         notices.append(Notice(code="print_crosses_seam", message=message))
     return tuple(notices)

@@ -4,6 +4,7 @@ A press lays white ink under the colours on dark cloth, so that they stay what t
 a filter on the cloth's own colour and can only darken it.
 """
 
+from farm.domain.panel import words_of
 from farm.domain.placement import BlendMode, Placement
 from farm.picture.notice import Notice
 
@@ -23,5 +24,7 @@ def inspect_ink(placement: Placement, fabric: tuple[float, float, float]) -> tup
     luminance = 0.2126 * fabric[0] + 0.7152 * fabric[1] + 0.0722 * fabric[2]
     if blend_of(placement) is not BlendMode.MULTIPLY or luminance >= DARK_CLOTH:
         return ()
-    message = f"The print on the {placement.panel} has no white underbase: on cloth this dark it hardly shows."
+    message = (
+        f"The print on the {words_of(placement.panel)} has no white underbase: on cloth this dark it hardly shows."
+    )
     return (Notice(code="print_without_underbase", message=message),)

@@ -72,4 +72,5 @@ def forecast(
         "core_s": round(core_s, 2),
         "estimated_seconds": round(core_s / (os.cpu_count() or 1), 2),
         "estimated_cost": round(core_s / HOUR_S * settings.price_cpu_hour, 6),
+        "currency": settings.currency,
     }

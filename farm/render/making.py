@@ -114,7 +114,7 @@ def _require(made: Sequence[Bake], template: str, views: Sequence[str], size_px:
         smaller = [bake.size_px for bake in made if view in bake.parts]
         pointed = [{"pointer": "/engine", "reason": f"{view} is not baked at {size_px} px or more"}]
         if smaller:
-            raise BakeTooSmall(size_px=size_px, baked_px=max(smaller), errors=pointed)
+            raise BakeTooSmall(template=template, size_px=size_px, baked_px=max(smaller), errors=pointed)
         raise BakeMissing(template=template, view=view, size_px=size_px, errors=pointed)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from farm.domain.access import ApiKey, Principal
 from farm.domain.artifact import Artifact
 from farm.domain.signing import SigningSecret
+from farm.render.tasks.heartbeat import Shares
 from farm.saga.lease import Lease
 
 
@@ -318,6 +319,10 @@ class LiveProgress(Protocol):
 
     async def read(self, job_id: str) -> Mapping[str, float]:
         """Share done, 0 to 1, by name of the view or frame."""
+        ...
+
+    async def shares(self, job_id: str) -> Shares:
+        """The same, and how far each came in its best attempt."""
         ...
 
 

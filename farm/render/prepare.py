@@ -16,7 +16,7 @@ from farm.errors import DesignTooLarge, InvalidRequest
 from farm.picture.decode import DecodeLimits
 from farm.picture.decode_child import decode_in_child
 from farm.picture.decode_nursery import Nurseries
-from farm.picture.footprint import Footprint, inspect
+from farm.picture.footprint import Footprint, check_visible, inspect
 from farm.picture.ink import inspect_ink
 from farm.picture.light import linear_rgb
 from farm.settings import Settings
@@ -62,6 +62,7 @@ def prepare(
 
     Raises:
         BadDesign: when a design cannot be used; LowResolution: under the operator's floor.
+        PrintOffCloth: when no print would show.
         InvalidRequest: when request, template and designs do not go together.
         NotFound: when there is no such template.
     """
@@ -105,6 +106,7 @@ def prepare_fetched(
 
     Raises:
         BadDesign: when it cannot be used; LowResolution: under the operator's floor.
+        PrintOffCloth: when it is the only one, and would show nowhere.
         NotFound: when the template is gone.
     """
     design, notes = _decode(settings, data)
@@ -138,14 +140,13 @@ def _inspected(
     fabric_color: str,
 ) -> list[dict[str, Any]]:
     """What is to be said of each print; of designs whose size is not known, nothing."""
+    known = [(number, one, size) for number, one in enumerate(placements) if (size := sizes[one.design]) is not None]
+    prints = [(Footprint.of(one, *size), template.panels[one.panel]) for _, one, size in known]
+    if len(known) == len(placements):  # another's print may show
+        check_visible(prints)
     warnings = []
-    for number, placement in enumerate(placements):
-        size = sizes[placement.design]
-        if size is None:
-            continue
-        notices = inspect(
-            Footprint.of(placement, *size), template.panels[placement.panel], floor_dpi=settings.dpi_floor
-        )
+    for (number, placement, _), (footprint, panel) in zip(known, prints, strict=True):
+        notices = inspect(footprint, panel, floor_dpi=settings.dpi_floor)
         for notice in (*notices, *inspect_ink(placement, linear_rgb(fabric_color))):
             warnings.append({"pointer": f"/placements/{number}", "code": notice.code, "message": notice.message})
     return warnings

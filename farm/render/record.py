@@ -109,9 +109,21 @@ def record_of(job_id: str, state: SagaState, url_of: UrlOf) -> Record:
         "failpoints": data.get("failpoints", ""),
         "usage": usage.to_dict(),
         "cost": usage.cost(data.get("prices", {})),
+        "currency": data.get("currency"),
     }
-    record["progress"] = job_progress(record, {})
-    return record
+    record["progress"] = job_progress(record)
+    return _undone(record) if undone else record
+
+
+def _undone(record: Record) -> Record:
+    """Of a job that left nothing behind no view is done, and none waits."""
+
+    def told(view: Mapping[str, Any]) -> dict[str, Any]:
+        status = "undone" if view["status"] == "done" else "failed" if view["error"] else "cancelled"
+        return {**view, "status": status, "progress": 0.0}
+
+    model = record["model"]
+    return {**record, "views": [told(view) for view in record["views"]], "model": told(model) if model else None}
 
 
 def _designs(data: Mapping[str, Any], trail: Trail) -> list[str]:
@@ -174,7 +186,7 @@ def _views(
                     seconds=note["report"].get("total_s"),
                     report=note["report"],
                     # Where it lies until the outputs are stored: a page shows it while the others render.
-                    picture=note.get("artifact", {}).get("key") if state.live else None,
+                    picture=note.get("artifact", {}).get("key") if state.phase is SagaPhase.FORWARD else None,
                 )
     return list(views.values())
 

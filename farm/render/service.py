@@ -13,7 +13,7 @@ from farm.domain.colour import TRANSPARENT
 from farm.domain.event import TERMINAL
 from farm.domain.ids import DEFAULT_TENANT, JOB_ID, new_job_id, new_token
 from farm.domain.request import RenderRequest, parse_request
-from farm.domain.status import Phase, Status
+from farm.domain.status import Status
 from farm.errors import (
     AlreadyExists,
     Conflict,
@@ -27,12 +27,13 @@ from farm.errors import (
 )
 from farm.render.audit import in_batch
 from farm.render.deletion import PENDING, Deletion
+from farm.render.finding import find
 from farm.render.forecast import forecast
 from farm.render.job_log import saga_lines
 from farm.render.making import choose
 from farm.render.ports import LiveProgress, ObjectStore, ProductCatalog
 from farm.render.prepare import Prepared, PreparedDesign, prepare, prepare_later
-from farm.render.progress import eta_s, job_progress
+from farm.render.progress import NOTHING, with_shares
 from farm.render.record import projector
 from farm.render.results import ResultCache
 from farm.render.statistics import WINDOW_S, statistics_of
@@ -123,6 +124,7 @@ class FarmService:
                 "film_frames": self.settings.film_frames,
                 "film_fps": self.settings.film_fps,
                 "prices": prices_of(self.settings),
+                "currency": self.settings.currency,
                 "failpoints": failpoints,
                 **(origin or {}),
             }
@@ -188,14 +190,18 @@ class FarmService:
 
     async def _with_live(self, record: dict[str, Any]) -> dict[str, Any]:
         record.setdefault("superseded_by", None)
-        record["eta_s"] = None
-        if record["status"] != Status.RENDERING or record["phase"] != Phase.FORWARD:
-            return record
-        live = await self.live.read(record["id"])
-        record["views"] = [_as_it_is(view, live) for view in record["views"]]
-        record["progress"] = job_progress(record, live)
-        record["eta_s"] = eta_s(record, live, self.clock.wall_s())
-        return record
+        rendering = record["status"] == Status.RENDERING
+        shares = await self.live.shares(record["id"]) if rendering else NOTHING
+        return with_shares(record, shares, self.clock.wall_s())
+
+    async def find(
+        self, text: str, *, tenant: str | None = None, cursor: str | None = None, limit: int = 50, **filters: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Jobs whose id or product has ``text`` in it, newest first, see `farm.render.finding`."""
+        records, following = await find(
+            self.sagas.records, text, {**filters, "tenant": tenant}, cursor=cursor, limit=limit
+        )
+        return [await self._with_live(dict(record)) for record in records], following
 
     async def list(
         self,
@@ -329,17 +335,27 @@ class FarmService:
             force=force,
         )
 
-    async def _designs_of(self, record: Mapping[str, Any]) -> Sequence[bytes]:
+    async def design(self, record: Mapping[str, Any], number: int) -> bytes:
+        """A job's design as PNG, normalised.
+
+        Raises:
+            NotFound: when the job has no design of that number.
+            DesignGone: when it is not kept (any more).
+        """
         if not record["designs"] or in_batch(record):
             raise DesignGone(job_id=record["id"])
-        found = []
-        for index, sha256 in enumerate(record["designs"]):
-            key = keys.design(record["tenant"], record["id"], index)
-            try:
-                found.append(await blocking(self.objects.get, key, sha256=sha256))
-            except (ObjectMissing, ObjectAltered) as error:
-                raise DesignGone(job_id=record["id"]) from error
-        return found
+        if number >= len(record["designs"]):
+            raise NotFound(kind="design", id=str(number))
+        key = keys.design(record["tenant"], record["id"], number)
+        try:
+            return await blocking(self.objects.get, key, sha256=record["designs"][number])
+        except (ObjectMissing, ObjectAltered) as error:
+            raise DesignGone(job_id=record["id"]) from error
+
+    async def _designs_of(self, record: Mapping[str, Any]) -> Sequence[bytes]:
+        if not record["designs"]:
+            raise DesignGone(job_id=record["id"])
+        return [await self.design(record, number) for number in range(len(record["designs"]))]
 
     async def delete(self, job_id: str, *, keep_media: bool = False) -> None:
         """Remove an ended job: its media, its objects, what is kept of its designs, then its record and journal.
@@ -396,14 +412,6 @@ class FarmService:
         else:
             await self.resume_compensation(job_id)
         return await self.get(job_id)
-
-
-def _as_it_is(view: dict[str, Any], live: Mapping[str, float]) -> dict[str, Any]:
-    """A view whose attempt was journaled renders only once a worker has reported; until then it waits for a slot."""
-    if view["status"] != "rendering":
-        return view
-    share = live.get(view["view"])
-    return {**view, "status": "waiting"} if share is None else {**view, "progress": round(share, 3)}
 
 
 def _request_again(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> RenderRequest:

@@ -186,10 +186,24 @@ async def list_jobs(
     created_after: Annotated[
         AwareDatetime | None, Query(description="Jobs accepted later than this.", examples=["2026-01-31T08:00:00Z"])
     ] = None,
+    find: Annotated[
+        str | None,
+        Query(
+            min_length=1, max_length=128, description="Jobs with this in their id or their product, as far as it looks."
+        ),
+    ] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """Jobs, newest first; the cursor stays valid while jobs arrive."""
+    """Jobs, newest first; the cursor stays valid while jobs arrive.
+
+    ``find`` looks through the newest thousand jobs; a ``cursor`` then leads further back, though it found nothing.
+    """
+    if find is not None:
+        found, following = await services.service.find(
+            find, tenant=who.tenant, status=status, product_id=product_id, cursor=cursor, limit=limit
+        )
+        return JSONResponse({"jobs": [job_json(record, request) for record in found], "cursor": following})
     records, following = await services.service.list(
         status=status,
         product_id=product_id,

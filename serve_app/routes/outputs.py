@@ -11,6 +11,7 @@ from farm.domain import keys
 from farm.domain.request import Format
 from farm.domain.view import View
 from farm.errors import NotFound, ObjectMissing
+from farm.render.prepare import MAX_DESIGNS
 from farm.render.steps.parts import blocking
 from serve_app.conditions import one_range, still_valid, unchanged
 from serve_app.own_job import OwnJob
@@ -89,6 +90,17 @@ async def finished_view(services: TheServices, record: OwnJob, view: View) -> Re
 async def preview_of_view(services: TheServices, record: OwnJob, view: View) -> Response:
     """A relit preview of a view that is still being traced."""
     return await _passing(services, record, view, "preview")
+
+
+@router.get(
+    "/designs/{number}",
+    response_class=Response,
+    responses=problems(404, 410) | {200: {"description": "The design.", "content": {"image/png": {}}}},
+)
+async def design(services: TheServices, record: OwnJob, number: Annotated[int, Path(ge=0, lt=MAX_DESIGNS)]) -> Response:
+    """One of the job's designs, normalised, as long as it is kept: what the job is made again from."""
+    data = await services.service.design(record, number)
+    return Response(data, media_type="image/png", headers={"Cache-Control": "private, no-store"})
 
 
 async def _passing(services: TheServices, record: Mapping[str, Any], view: View, what: str) -> Response:

@@ -86,6 +86,38 @@ async def test_a_dry_run_says_what_would_be_and_changes_nothing(shop: Shopfront)
     assert list(shop.workshop.objects.list("t/")) == []
 
 
+async def test_a_print_beside_the_cloth_is_refused_and_one_of_several_told(shop: Shopfront) -> None:
+    beside = {"panel": "front", "x_cm": 60.0, "y_cm": 20.0, "width_cm": 20.0}
+    for query in ("", "?dry_run=true"):
+        answer = await shop.client.post(f"/v1/jobs{query}", **form(placements=[beside]))
+        assert (answer.status_code, answer.json()["code"]) == (422, "print_off_cloth"), answer.text
+        [fault] = answer.json()["errors"]
+        assert fault["pointer"] == "/placements/0"
+        assert "beside the front" in fault["reason"]
+    shown = await shop.client.post("/v1/jobs?dry_run=true", **form(placements=[beside, {**beside, "x_cm": 0.0}]))
+    told = {warning["code"]: warning["pointer"] for warning in shown.json()["warnings"]}
+    assert (shown.status_code, told["print_off_panel"]) == (200, "/placements/0")
+    assert (await shop.client.get("/v1/jobs")).json()["jobs"] == []
+
+
+async def test_jobs_are_found_by_a_part_of_their_name(shop: Shopfront) -> None:
+    jobs = [(await shop.client.post("/v1/jobs", **form(product_id=name))).json() for name in ("badge-1", "Badge-2")]
+    for text, expected in (("badge", jobs), (jobs[0]["id"][6:], jobs[:1]), ("hoodie", [])):
+        found = (await shop.client.get("/v1/jobs", params={"find": text})).json()
+        assert {job["id"] for job in found["jobs"]} == {job["id"] for job in expected}
+        assert found["cursor"] is None
+
+
+async def test_an_address_that_there_is_not(shop: Shopfront) -> None:
+    """A person is shown a page, a program a problem."""
+    page = await shop.client.get("/prices", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such page" in page.text
+    for path, accept in (("/prices", "*/*"), ("/prices", "application/json"), ("/v1/prices", "text/html")):
+        answer = await shop.client.get(path, headers={"Accept": accept})
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 async def test_a_clients_own_id_may_be_put_again(shop: Shopfront) -> None:
     first = await shop.client.put("/v1/jobs/order-8", **form())
     second = await shop.client.put("/v1/jobs/order-8", **form())

@@ -15,9 +15,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from farm.adapters.embedded_store import EmbeddedStore
 from serve_app.hosts import LOOPBACK, Hosts
 from serve_app.manners import Manners
 from serve_app.pages import VENDOR
+from tests.web.live_farm import LiveFarm
+from tests.web.people import PATIENCE_MS, log_in
 
 SITE = Path(__file__).parent / "site"
 WEB = Path(os.environ.get("FARM_TEST_WEB_DIR") or Path.home() / ".cache" / "tshirt-farm" / "web")
@@ -107,3 +110,32 @@ def pictures() -> Path | None:
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
     return Path(folder) if folder else None
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveFarm]:
+    store = EmbeddedStore.start(tmp_path_factory.mktemp("store"))
+    with LiveFarm(tmp_path_factory.mktemp("home"), store.url) as farm:
+        yield farm
+    store.stop()
+
+
+@pytest.fixture
+def page(browser: Browser, live: LiveFarm) -> Iterator[Page]:
+    """A logged-in page; what it writes on its console as an error, or asks of elsewhere, fails the test."""
+    live.gate.set()
+    live.broken.clear()
+    live.passing.clear()
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=False)
+    context.set_default_timeout(PATIENCE_MS)
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on(
+        "request",
+        lambda request: None if request.url.startswith((live.url, "blob:", "data:")) else wrong.append(request.url),
+    )
+    log_in(opened, live)
+    yield opened
+    context.close()
+    assert wrong == []

@@ -17,7 +17,7 @@ from farm.adapters.redis_board import RedisBoard
 from farm.errors import BadPicture, StorageUnavailable
 from farm.render.cluster import machines_of
 from tests.web.live_farm import LiveFarm
-from tests.web.test_pages import DESIGN, PATIENCE_MS, check, log_in
+from tests.web.people import DESIGN, PATIENCE_MS, check, log_in
 
 
 def machine(name: str, cores: float, gpus: float = 0.0) -> dict[str, Any]:

@@ -4,70 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from farm.adapters.embedded_store import EmbeddedStore
 from farm.domain.template import find
 from farm.errors import BadPicture
 from farm.render import bakes
 from farm.settings import Settings
 from tests.design_server import design_server
 from tests.web.live_farm import LiveFarm
+from tests.web.people import DESIGN, PATIENCE_MS, check, log_in
 from tests.webhook_receiver import receiving
 from tests.workshop import baked
-
-DESIGN = Path(__file__).parents[2] / "examples" / "tidewater-badge.png"
-PATIENCE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveFarm]:
-    store = EmbeddedStore.start(tmp_path_factory.mktemp("store"))
-    with LiveFarm(tmp_path_factory.mktemp("home"), store.url) as farm:
-        yield farm
-    store.stop()
-
-
-@pytest.fixture
-def page(browser: Browser, live: LiveFarm) -> Iterator[Page]:
-    """A logged-in page; what it writes on its console as an error, or asks of elsewhere, fails the test."""
-    live.gate.set()
-    live.broken.clear()
-    live.passing.clear()
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=False)
-    context.set_default_timeout(PATIENCE_MS)
-    opened = context.new_page()
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on(
-        "request",
-        lambda request: None if request.url.startswith((live.url, "blob:", "data:")) else wrong.append(request.url),
-    )
-    log_in(opened, live)
-    yield opened
-    context.close()
-    assert wrong == []
-
-
-def log_in(page: Page, live: LiveFarm) -> None:
-    page.goto(f"{live.url}/login")
-    page.get_by_label("API key").fill(live.key)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="New product pictures")).to_be_visible()
-    expect(page.locator("#fabrics label")).not_to_have_count(0)
-
-
-def check(page: Page) -> None:
-    """No serious or critical finding of axe-core on what is shown now."""
-    found = Axe().run(page)
-    grave = [
-        f"{item['id']}: {node['html'][:120]}"
-        for item in found.response["violations"]
-        if item["impact"] in ("serious", "critical")
-        for node in item["nodes"]
-    ]
-    assert grave == []
 
 
 def test_design_to_pictures_by_mouse(page: Page, live: LiveFarm) -> None:

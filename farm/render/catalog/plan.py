@@ -39,7 +39,7 @@ class Plan:
         kept: pictures of these rows that were made before and are in the result cache; not among ``views``.
         core_s: estimated core seconds of the work.
         seconds: estimated on ``cores`` cores.
-        cost: of the core seconds, by ``FARM_PRICE_CPU_HOUR``.
+        cost: of the core seconds, by ``FARM_PRICE_CPU_HOUR``, in ``currency``.
     """
 
     lines: int = 0
@@ -57,6 +57,7 @@ class Plan:
     cores: int = 1
     seconds: float = 0.0
     cost: float = 0.0
+    currency: str = ""
     faults: list[dict[str, Any]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,6 +121,7 @@ class Planner:
         plan = self._plan
         plan.seconds = plan.core_s / plan.cores
         plan.cost = plan.core_s / HOUR_S * self._kit.parts.settings.price_cpu_hour
+        plan.currency = self._kit.parts.settings.currency
         return plan
 
     async def _look(self, rows: list[Row]) -> None:

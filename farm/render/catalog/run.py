@@ -121,7 +121,7 @@ class RunRows:
         running: dict[asyncio.Task[SliceDone], int] = {}
         try:
             while todo or running:
-                _check_failures(order, tally)
+                _check_failures(ctx.saga_id, order, tally)
                 width = order.window // order.slice_rows or await self._worker.width()
                 paused = bool(todo) and await self._paused(ctx.saga_id)
                 while todo and not paused and len(running) < max(1, width):
@@ -134,7 +134,7 @@ class RunRows:
                 for task in ended:
                     await self._note(ctx, running.pop(task), task.result(), tally)
                 await ctx.reach("inside")
-            _check_failures(order, tally)
+            _check_failures(ctx.saga_id, order, tally)
         finally:
             for task in running:
                 task.cancel()
@@ -173,9 +173,9 @@ class RunRows:
         await self._worker.forget(ctx.saga_id, number)
 
 
-def _check_failures(order: RunOrder, tally: Tally) -> None:
+def _check_failures(run_id: str, order: RunOrder, tally: Tally) -> None:
     if order.max_failures is not None and tally.failed > order.max_failures:
-        raise RunStopped(failed=tally.failed, limit=order.max_failures)
+        raise RunStopped(run=run_id, failed=tally.failed, limit=order.max_failures)
 
 
 def progress_of(notes: Sequence[Mapping[str, Any]]) -> tuple[dict[int, str], Tally]:

@@ -78,7 +78,7 @@ class Beats(Protocol):
     """The coordinator's side. Every method may raise `StoreUnavailable`."""
 
     async def grant(self, job_id: str, name: str) -> Grant:
-        """Raise the epoch, which fences whoever beat under an earlier one, and forget their progress."""
+        """Raise the epoch, which fences whoever beat under an earlier one; only their farthest progress stays."""
         ...
 
     async def read(self, grants: Sequence[Grant]) -> Sequence[Beat | None]:
@@ -86,11 +86,36 @@ class Beats(Protocol):
         ...
 
     async def revoke(self, grant: Grant) -> None:
-        """Refuse further beats under this epoch, and forget its progress.
+        """Refuse further beats under this epoch, and forget its progress but the farthest.
 
         The last beat stays readable until it lapses: it names the process that may have to be seen dead.
         """
         ...
+
+
+FARTHEST = "^"
+"""Before a name on the board: how far the best of its attempts came, which a later attempt does not take back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Shares done, 0 to 1, by name of the view, frame or model.
+
+    Attributes:
+        now: of the attempts that run.
+        farthest: of the best attempt of each so far; it only rises.
+    """
+
+    now: Mapping[str, float] = field(default_factory=dict)
+    farthest: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def parted(cls, found: Mapping[str, float]) -> "Shares":
+        """What stands on the board, by its two kinds."""
+        return cls(
+            now={name: share for name, share in found.items() if not name.startswith(FARTHEST)},
+            farthest={name.removeprefix(FARTHEST): share for name, share in found.items() if name.startswith(FARTHEST)},
+        )
 
 
 class Board(Protocol):
@@ -100,6 +125,10 @@ class Board(Protocol):
 
     async def read(self, job_id: str) -> Mapping[str, float]:
         """Share done, 0 to 1, by view; views that have not begun are missing."""
+        ...
+
+    async def shares(self, job_id: str) -> Shares:
+        """The same, and how far each view came in its best attempt."""
         ...
 
     async def clear(self, job_id: str) -> None: ...

@@ -19,7 +19,7 @@ from farm.domain.shape import sides_px
 from farm.domain.template import Template
 from farm.errors import AttemptOvertaken, BadPicture, FarmError, RenderError, describe
 from farm.picture.decode_server import Pixels
-from farm.picture.footprint import Footprint, inspect
+from farm.picture.footprint import Footprint, check_visible, inspect
 from farm.picture.notice import Notice
 from farm.picture.texture import PanelTexture
 from farm.render.catalog.outputs import output_key
@@ -222,13 +222,14 @@ def _warnings(
     """As `farm.render.prepare` warns of an ordinary job.
 
     Raises:
-        LowResolution: under the operator's floor.
+        LowResolution: under the operator's floor; PrintOffCloth: when no print would show.
     """
+    placements = [Placement.model_validate(data) for data in request["placements"]]
+    prints = [(Footprint.of(one, *design_px), template.panels[one.panel]) for one in placements]
+    check_visible(prints)
     found = [{"pointer": "/designs/0", "code": note.code, "message": note.message} for note in notes]
-    for number, data in enumerate(request["placements"]):
-        placement = Placement.model_validate(data)
-        footprint = Footprint.of(placement, *design_px)
-        for notice in inspect(footprint, template.panels[placement.panel], floor_dpi=floor_dpi):
+    for number, (footprint, panel) in enumerate(prints):
+        for notice in inspect(footprint, panel, floor_dpi=floor_dpi):
             found.append({"pointer": f"/placements/{number}", "code": notice.code, "message": notice.message})
     return found
 

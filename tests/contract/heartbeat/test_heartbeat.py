@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,17 @@ async def test_a_revoked_attempt_is_refused_but_its_process_is_still_known(sides
     assert await sides.board.read("job") == {}
     again = await sides.coordinator.grant("job", "front_0deg")
     assert again.epoch > grant.epoch
+
+
+async def test_how_far_a_view_came_outlasts_its_attempts(sides: Sides) -> None:
+    for fraction, farthest in ((0.9, 0.9), (0.1, 0.9), (0.95, 0.95)):
+        grant = await sides.coordinator.grant("job", "model")
+        assert (await sides.board.shares("job")).now == {}
+        assert sides.worker.beat(grant, replace(BEAT, fraction=fraction), ttl_s=10)
+        shares = await sides.board.shares("job")
+        assert (shares.now, shares.farthest) == ({"model": fraction}, {"model": farthest})
+        await sides.coordinator.revoke(grant)
+        assert (await sides.board.shares("job")).farthest == {"model": farthest}
 
 
 async def test_a_beat_lapses(sides: Sides) -> None:

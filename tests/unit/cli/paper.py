@@ -6,7 +6,9 @@ from farm.domain.ids import new_job_id
 from farm.domain.request import parse_request
 from farm.domain.template import Template
 from farm.render.prepare import normalise
+from farm.render.progress import with_shares
 from farm.render.record import record_of
+from farm.render.tasks.heartbeat import Shares
 from farm.saga.fold import fold
 from farm.saga.journal import Entry, EntryKind
 from farm.settings import Settings
@@ -100,11 +102,8 @@ class Journal:
         return self._add(EntryKind.CANCELLED, error=None, compensation_pending=False, steps_left=[])
 
     def record(self, live: dict[str, float] | None = None, eta_s: float | None = None) -> dict[str, Any]:
-        """The record as the service answers it."""
-        from farm.render.progress import job_progress
-
+        """The record as the service answers it; of views that no worker reports, waiting ones render at nothing."""
         record = record_of(JOB, fold(self.entries), lambda key: f"file:///objects/{key}")
-        for view in record["views"]:
-            if view["status"] == "rendering":
-                view["progress"] = (live or {}).get(view["view"], 0.0)
-        return {**record, "progress": job_progress(record, live or {}), "eta_s": eta_s, "superseded_by": None}
+        begun = {view["view"]: 0.0 for view in record["views"] if view["status"] == "rendering"}
+        told = with_shares(record, Shares(now={**begun, **(live or {})}), AT_S)
+        return {**told, "eta_s": eta_s, "superseded_by": None}

@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
+from farm.cli.console import money
 from farm.cli.download import SavedFile
 from farm.cli.jobs import jobs_table
 from farm.cli.summary import job_table, summary, title
@@ -12,7 +13,7 @@ from tests.unit.cli.paper import JOB, Journal
 
 def text_of(renderable: RenderableType, width: int = 80) -> str:
     written = io.StringIO()
-    Console(file=written, width=width, color_system=None).print(renderable)
+    Console(file=written, width=width, color_system=None).print(renderable, crop=False)
     return written.getvalue()
 
 
@@ -98,3 +99,26 @@ def test_a_job_is_shown_with_all_its_views() -> None:
     assert "front_0deg" in text
     assert "back_180deg" in text
     assert "file:///objects/out/back_180deg.png" in text
+
+
+def test_a_cost_has_a_currency_and_no_more_figures_than_are_read() -> None:
+    costs = {0.0: "0 USD", 1.5e-05: "under 0.0001 USD", 0.000149: "0.00015 USD", 0.0137: "0.014 USD", 12.4: "12.40 USD"}
+    assert {cost: money(cost, "USD") for cost in costs} == costs
+    record = {**completed(), "cost": 1.5e-05, "currency": "EUR", "usage": {"cpu_s": 1.4, "gpu_s": 0.0}}
+    assert "under 0.0001 EUR" in text_of(job_table(record))
+
+
+def test_a_job_of_a_model_alone_speaks_of_no_views() -> None:
+    journal = Journal(views=[], model=True).rendering().noted(event="model_attempt", attempt=1)
+    text = text_of(jobs_table([journal.record()], width=80))
+    assert "10 %, no" in text
+    assert "model yet" in text
+    assert "views" not in text
+
+
+def test_a_job_that_failed_says_nothing_of_percent() -> None:
+    error = {"code": "bad_picture", "message": "blank", "hint": ""}
+    journal = Journal(views=["front_0deg"]).rendering().view_begins("front_0deg").view_done("front_0deg")
+    text = text_of(job_table(journal.undoing("failed", error).undone().failed(error).record()))
+    assert "%" not in text
+    assert "undone" in text

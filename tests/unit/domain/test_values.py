@@ -1,5 +1,6 @@
 import json
 import pickle
+import re
 from collections import Counter
 from typing import Any
 
@@ -15,7 +16,7 @@ from farm.domain.request import RenderRequest, parse_request
 from farm.domain.shape import sides_px
 from farm.domain.status import TRANSITIONS, Status, advance
 from farm.domain.view import ALL_VIEWS, View
-from farm.errors import FarmError, IllegalTransition, InvalidRequest, every_error
+from farm.errors import BakeMissing, BakeTooSmall, FarmError, IllegalTransition, InvalidRequest, NotFound, every_error
 
 
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
@@ -27,6 +28,20 @@ def test_every_error_survives_a_trip_through_ray(error: type[FarmError]) -> None
     assert back.to_dict() == sent.to_dict()
     assert json.dumps(back.to_dict())
     assert back.hint.endswith((".", "?"))
+
+
+def test_a_hint_names_what_is_concerned() -> None:
+    """A command in a hint can be copied: what it needs is in it, by the error's fields."""
+    bare = re.compile(
+        r"`farm (?:template (?:bake|check)|jobs (?:retry|compensate|delete)|catalog (?:retry|report))(?! [{A-Z])"
+    )
+    assert [error.__name__ for error in every_error() if bare.search(error.hint)] == []
+    missing = BakeMissing(template="long-sleeve-tee", view="back_180deg", size_px=2048)
+    assert "`farm template bake long-sleeve-tee`" in missing.hint
+    assert pickle.loads(pickle.dumps(missing)).to_dict()["hint"] == missing.hint
+    assert "`farm template bake TEMPLATE --size 2048`" in BakeTooSmall(size_px=2048, baked_px=512).hint
+    assert "farm jobs list --find" in NotFound(kind="job", id="job_0").hint
+    assert NotFound(kind="output", id="x").hint == NotFound.hint
 
 
 def test_error_codes_are_unique() -> None:

@@ -15,12 +15,14 @@ from farm.render.catalog.weather import is_weather
 from farm.render.steps.parts import blocking
 from farm.saga.step import StepContext
 
-_NOT_FINISHED = {
-    "code": "batch_failed",
-    "message": "The row's batch could not be finished.",
-    "retryable": True,
-    "hint": "See the run's last error; `farm catalog retry` tries the row again.",
-}
+
+def _not_finished(run_id: str) -> dict[str, Any]:
+    return {
+        "code": "batch_failed",
+        "message": "The row's batch could not be finished.",
+        "retryable": True,
+        "hint": f"`farm catalog show {run_id}` has the run's last error; `farm catalog retry {run_id}` tries it again.",
+    }
 
 
 class AcceptRows(RowsStep):
@@ -60,7 +62,7 @@ class AcceptRows(RowsStep):
         # Where accepting was cut short it is not known which jobs were made: all that might be are looked at.
         todo = ctx.outputs[ACCEPT]["todo"] if ACCEPT in ctx.outputs else await self._made(ctx, rows)
         status = Status.CANCELLED if ctx.reason == "cancelled" else Status.FAILED
-        errors = dict.fromkeys(todo, _NOT_FINISHED) if status is Status.FAILED else {}
+        errors = dict.fromkeys(todo, _not_finished(ctx.saga_id.partition(".")[0])) if status is Status.FAILED else {}
         now_s = ctx.clock.wall_s()
         await self._write(ctx, rows, dict.fromkeys(todo, status), now_s=now_s, error=errors)
 

@@ -1,10 +1,10 @@
 // Catalogue runs: the list, and a new run: choose a manifest, see what it would do, start it.
 
-import { $, ago, api, duration, frame, make, problemNotice, replace, session } from "./farm.js";
-import { money, runTag } from "./runs.js";
+import { $, ago, api, duration, frame, make, money, problemNotice, replace, session } from "./farm.js";
+import { runTag } from "./runs.js";
 
 frame("/catalog");
-await session();
+const { currency } = await session();
 
 const EVERY_MS = 2000;
 let runs = [];
@@ -141,7 +141,7 @@ function showPlan(plan) {
   const tiles = [
     ["to render", plan.to_render.toLocaleString(), ""], ["unchanged", plan.unchanged.toLocaleString(), ""],
     ["bad rows", plan.bad.toLocaleString(), plan.bad ? "bad" : ""], ["pictures", plan.views.toLocaleString(), ""],
-    [`about, on ${plan.cores} cores`, duration(plan.seconds) || "0 s", ""], ["about, in cost", money(plan.cost), ""],
+    [`about, on ${plan.cores} cores`, duration(plan.seconds) || "0 s", ""], ["about, in cost", money(plan.cost, currency), ""],
   ];
   const fault = (one, kind) => make("li", { class: kind }, make("b", {}, one.row ? `Row ${one.row}` : "Manifest"), one.column ? ` · ${one.column}` : "",
     make("div", {}, one.message), make("div", { class: "quiet" }, one.hint));

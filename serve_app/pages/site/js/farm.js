@@ -61,16 +61,59 @@ const KINDS = [
   "failed", "cancelled",
 ];
 
-/** Follow a job: `heard(kind, data)` for each event; the browser itself resumes a stream that was cut. */
-export function follow(url, heard) {
-  const source = new EventSource(new URL(url, location.href).pathname);
-  for (const kind of KINDS) {
-    source.addEventListener(`render.job.${kind}`, (event) => {
-      heard(kind, JSON.parse(event.data));
-      if (["completed", "failed", "cancelled"].includes(kind)) source.close();
+const AGAIN_MS = 5000;
+
+/**
+ * Follow a job: `heard(kind, data)` for each event, `moved(data)` for progress between them. The browser itself resumes
+ * a stream that was cut; one that was refused, because the farm was away or the key was spent, is asked for again.
+ */
+export function follow(url, heard, moved = () => {}) {
+  let source;
+  let waiting = 0;
+  const open = () => {
+    source = new EventSource(new URL(url, location.href).pathname);
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) waiting = setTimeout(open, AGAIN_MS * (1 + Math.random()));
     });
-  }
-  return () => source.close();
+    for (const kind of KINDS) {
+      source.addEventListener(`render.job.${kind}`, (event) => {
+        const data = JSON.parse(event.data);
+        if (!data.sequence) moved(data);
+        else heard(kind, data);
+        if (["completed", "failed", "cancelled"].includes(kind)) source.close();
+      });
+    }
+  };
+  open();
+  return () => { clearTimeout(waiting); source.close(); };
+}
+
+const LOAD_MS = 1500;
+
+/**
+ * `load` as often as there is news, but one at a time, not twice within a moment, and not while nobody looks: many events
+ * and many open pages then ask the farm no more than a few times. Answers a function to be called with each news.
+ */
+export function gathered(load, everyMs = LOAD_MS) {
+  let wanted = false;
+  let busy = false;
+  let last = 0;
+  const go = async () => {
+    if (busy || !wanted || document.hidden) return;
+    busy = true;
+    await new Promise((resume) => setTimeout(resume, Math.max(50, last + everyMs - performance.now())));
+    wanted = false;
+    last = performance.now();
+    try {
+      await load();
+    } catch {
+      // It has said so on the page itself; the next news tries again.
+    }
+    busy = false;
+    go();
+  };
+  document.addEventListener("visibilitychange", go);
+  return () => { wanted = true; go(); };
 }
 
 /** An element: `make("p", {class: "quiet"}, "text", child)`; values are set as text and attributes, never parsed. */
@@ -124,6 +167,26 @@ export function problemNotice(problem) {
     problem.errors?.length
       ? make("ul", {}, problem.errors.map((item) => make("li", {}, make("code", {}, item.pointer), ` ${item.reason}`)))
       : null);
+}
+
+/** A cost as people read it, in the operator's currency. */
+export function money(cost, currency = "") {
+  const unit = currency ? ` ${currency}` : "";
+  if (!cost) return `0${unit}`;
+  if (cost < 0.0001) return `under 0.0001${unit}`;
+  const digits = cost >= 1 ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : { maximumSignificantDigits: 2 };
+  return cost.toLocaleString(undefined, digits) + unit;
+}
+
+/** What of a job is there, each as far as it was asked for; of one that left nothing behind, nothing. */
+export function made(job) {
+  if (job.phase === "ended" && job.status !== "completed" && !job.compensation_pending) return "";
+  const done = job.views.filter((view) => view.status === "done").length;
+  return [
+    job.views.length > 0 && `${done} of ${job.views.length} views`,
+    job.film && `${job.film.frames_done} of ${job.film.frames} frames`,
+    job.model && (job.model.status === "done" ? "3D model" : "no model yet"),
+  ].filter(Boolean).join(" · ");
 }
 
 export function statusTag(job) {

@@ -1,7 +1,8 @@
 // One job: its pictures, its saga as a timeline, its request.
 
 import { downloads, extras, history } from "./results.js";
-import { $, ago, api, duration, follow, frame, make, problemNotice, replace, session, statusTag, VIEWS, zoom } from "./farm.js";
+import { $, ago, api, duration, follow, frame, gathered, make, money, problemNotice, replace, session, statusTag, VIEWS, zoom } from "./farm.js";
+import { layerWords } from "./layers.js";
 
 frame("/jobs");
 await session();
@@ -19,7 +20,9 @@ const STEPS = {
 
 async function load() {
   try {
-    show(await api(`/v1/jobs/${encodeURIComponent(id)}`));
+    const job = await api(`/v1/jobs/${encodeURIComponent(id)}`);
+    show(job);
+    return job;
   } catch (problem) {
     replace($("#said"), problemNotice(problem));
     throw problem;
@@ -28,6 +31,7 @@ async function load() {
 
 function show(job) {
   const ended = job.phase === "ended";
+  const gone = job.phase === "compensating" || (ended && job.status !== "completed");
   document.title = `${job.product_id ?? "Job"} · Render farm`;
   $("#title").textContent = job.product_id ?? "Job without a product";
   $("#id").textContent = job.id;
@@ -37,8 +41,10 @@ function show(job) {
     ended && make("button", { class: "plain", onclick: () => forget(job) }, "Delete"));
   replace($("#said"),
     job.error && job.status === "failed" && problemNotice({ message: job.error.message, hint: job.error.hint }),
+    gone && ended && !job.compensation_pending && make("p", { class: "quiet" }, "Everything was undone: no picture is left."),
+    gone && !ended && make("p", { class: "quiet" }, "What was made is being undone."),
     job.compensation_pending && make("div", { class: "notice bad" }, make("strong", {}, "Not everything could be undone."), "An operator finishes it with ", make("code", {}, `farm jobs compensate ${job.id}`)));
-  replace($("#gallery"), job.views.map(picture));
+  replace($("#gallery"), gone ? null : job.views.map(kept));
   if (ended && !finished) {
     finished = true;
     replace($("#beside"), extras(job));
@@ -51,17 +57,31 @@ function show(job) {
   const request = job.request;
   const rows = {
     Created: `${ago(job.created_at)} (${new Date(job.created_at).toLocaleString()})`, Template: `${job.template.id} ${job.template.version}`,
-    Place: request.preset ?? `${request.placements.length} layers`, Fabric: make("span", {}, make("i", { class: "dot", vars: { "--colour": request.fabric_color } }), ` ${request.fabric_color}`), Background: request.background_color,
-    Size: `${request.size} px, ${request.format.toUpperCase()}`, Quality: `${request.samples} samples`, Engine: engine(job.engine),
+    Asked: asked(request), Place: request.preset ?? make("span", {}, request.placements.map((layer) => make("span", { class: "block" }, layerWords(layer)))), Fabric: make("span", {}, make("i", { class: "dot", vars: { "--colour": request.fabric_color } }), ` ${request.fabric_color}`), Background: request.background_color,
+    Size: `${request.size} px, ${request.format.toUpperCase()}`, Quality: `${request.samples} samples`, Engine: engine(job.engine), Cost: job.cost ? money(job.cost, job.currency) : null,
     "Retry of": job.retried_from && make("a", { href: `/jobs/${job.retried_from}`, class: "mono" }, job.retried_from),
     "Replaced by": job.superseded_by && make("a", { href: `/jobs/${job.superseded_by}`, class: "mono" }, job.superseded_by),
   };
   replace($("#facts"), Object.entries(rows).filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 }
 
-function engine(made) {
-  const asked = made.asked === made.chosen ? "" : ` (asked for ${made.asked})`;
-  return [`${made.chosen}${asked}`, made.bake && `bake ${made.bake}`, made.why].filter(Boolean).join(", ");
+function asked(request) {
+  const stills = request.mode === "animation-only" ? 0 : request.views.length;
+  return [stills && `${stills} ${stills === 1 ? "view" : "views"}`, request.mode !== "images-only" && "turntable film", request.model && "3D model"].filter(Boolean).join(", ");
+}
+
+function engine(by) {
+  const other = by.asked === by.chosen ? "" : ` (asked for ${by.asked})`;
+  return [`${by.chosen}${other}`, by.bake && `bake ${by.bake}`, by.why].filter(Boolean).join(", ");
+}
+
+const cards = new Map();
+
+/** The card of a view, the same as long as nothing of it changed: what stands there does not come in anew. */
+function kept(view) {
+  const facts = JSON.stringify([view.url, view.preview_url, view.status, view.attempts, view.seconds]);
+  if (cards.get(view.view)?.facts !== facts) cards.set(view.view, { facts, card: picture(view) });
+  return cards.get(view.view).card;
 }
 
 function picture(view) {
@@ -121,5 +141,13 @@ async function forget(job) {
   }
 }
 
-await load();
-follow(`/v1/jobs/${encodeURIComponent(id)}/events`, () => { load(); if ($("#log").open) readLog(); });
+$("#gallery").classList.add("still");
+const first = await load();
+setTimeout(() => $("#gallery").classList.remove("still"), 1000);
+if (first.phase !== "ended") {
+  const news = gathered(async () => {
+    await load();
+    if ($("#log").open) await readLog();
+  });
+  follow(`/v1/jobs/${encodeURIComponent(id)}/events`, news);
+}

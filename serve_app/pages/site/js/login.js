@@ -9,6 +9,15 @@ function next() {
   return wanted.startsWith("/") && !wanted.startsWith("//") && !wanted.includes("\\") ? wanted : "/";
 }
 
+const AWAY = { message: "The farm does not answer.", hint: "Check that it is up, then try again." };
+
+/** A refused key in this page's words: the API's are for programs that send headers. */
+function said(problem) {
+  if (problem.code === "unauthorised") return { message: "This key does not open this farm.", hint: "Check that all of it was copied; it may also have been revoked. `farm keys list` shows which there are, `farm keys create` makes one." };
+  if (problem.code === "invalid_request") return { message: "This is no key.", hint: "A key begins with farm_ and is copied whole." };
+  return problem;
+}
+
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const key = $("#key").value.trim();
@@ -16,11 +25,11 @@ $("form").addEventListener("submit", async (event) => {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ key }),
-  });
-  if (answer.ok) {
+  }).catch(() => null);
+  if (answer?.ok) {
     location.replace(next());
     return;
   }
-  replace($("#said"), problemNotice(new Problem(answer.status, await answer.json().catch(() => ({})))));
+  replace($("#said"), problemNotice(answer ? said(new Problem(answer.status, await answer.json().catch(() => ({})))) : AWAY));
   $("#key").select();
 });

@@ -17,8 +17,9 @@ export class PanelEditor {
     this.placement = null;
   }
 
-  show({ name, panel, colour, design, placement }) {
-    Object.assign(this, { name, panel, colour, design, placement });
+  /** `others` are further layers of this panel, shown as they lie; `fit` is how the design meets its box. */
+  show({ name, panel, colour, design, placement, fit = "contain", others = [] }) {
+    Object.assign(this, { name, panel, colour, design, placement, fit, others });
     this.draw();
   }
 
@@ -43,6 +44,7 @@ export class PanelEditor {
         class: "area", x: area.x_cm, y: area.y_cm, width: area.width_cm, height: area.height_cm, rx: 0.3,
       }));
     }
+    for (const { place, design } of this.others) this.svg.append(lying(place, design));
     this.print = make("g", {});
     this.svg.append(this.print);
     replace(this.place, this.svg);
@@ -52,12 +54,14 @@ export class PanelEditor {
   arrange() {
     if (!this.print) return;
     const { placement, design } = this;
-    if (!placement || !design) {
+    if (!placement) {
       replace(this.print);
       return;
     }
     if (!this.box) this.build();
-    if (this.picture.getAttribute("href") !== design.url) this.picture.setAttribute("href", design.url);
+    if (design && this.picture.getAttribute("href") !== design.url) this.picture.setAttribute("href", design.url);
+    if (!design) this.picture.removeAttribute("href");
+    this.picture.setAttribute("preserveAspectRatio", RATIO[this.fit]);
     if (!this.print.contains(this.box)) replace(this.print, this.picture, this.box, this.grip);
     const left = -placement.width_cm / 2;
     const top = -placement.height_cm / 2;
@@ -77,7 +81,7 @@ export class PanelEditor {
   }
 
   build() {
-    this.picture = make("image", { preserveAspectRatio: "none" });
+    this.picture = make("image");
     this.box = make("rect", {
       class: "box", tabindex: 0, role: "slider", "aria-label": "The print: arrow keys move it, plus and minus scale it, "
         + "square brackets turn it", "aria-valuenow": 0,
@@ -151,6 +155,15 @@ export class PanelEditor {
     this.arrange();
     this.changed(this.placement);
   }
+}
+
+const RATIO = { contain: "xMidYMid meet", cover: "xMidYMid slice" };
+
+/** Another layer, as it lies. */
+function lying(place, design) {
+  const box = { x: -place.width_cm / 2, y: -place.height_cm / 2, width: place.width_cm, height: place.height_cm };
+  return make("g", { class: "other", transform: `translate(${place.x_cm} ${place.y_cm}) rotate(${place.rotation_deg})` },
+    design && make("image", { ...box, href: design.url, preserveAspectRatio: RATIO[place.fit] ?? RATIO.contain }), make("rect", box));
 }
 
 /** A preset's box with the design fitted inside, keeping its shape. */

@@ -5,6 +5,7 @@ import { ago, api, make, statusTag } from "./farm.js";
 const FILM = "animation.mp4";
 const MODEL = "model.glb";
 const EARLIER = 12;
+const PAGES = 4;
 
 function own(url) {
   return new URL(url, location.href).pathname;
@@ -57,11 +58,19 @@ export function downloads(job) {
       link("manifest.json", bytes(`/v1/jobs/${job.id}/outputs/manifest.json`))));
 }
 
-/** The product's other jobs, newest first; nothing where there are none. */
+/** The product's jobs before this one, newest first; nothing where there are none. */
 export async function history(job) {
   if (!job.product_id) return null;
-  const found = await api(`/v1/products/${encodeURIComponent(job.product_id)}/jobs?limit=${EARLIER + 1}`).catch(() => ({ jobs: [] }));
-  const others = found.jobs.filter((one) => one.id !== job.id).slice(0, EARLIER);
+  const others = [];
+  let cursor = "";
+  // Later ones come first in the list, and are passed over.
+  for (let page = 0; page < PAGES && others.length < EARLIER && cursor !== null; page += 1) {
+    const address = `/v1/products/${encodeURIComponent(job.product_id)}/jobs?limit=50${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
+    const found = await api(address).catch(() => ({ jobs: [], cursor: null }));
+    others.push(...found.jobs.filter((one) => one.id !== job.id && new Date(one.created_at) < new Date(job.created_at)));
+    cursor = found.cursor;
+  }
+  others.splice(EARLIER);
   if (!others.length) return null;
   return make("section", { class: "history", "aria-labelledby": "history-title" },
     make("h2", { id: "history-title" }, `Earlier for ${job.product_id}`),

@@ -1,10 +1,10 @@
 // One catalogue run, live: how far it is, which rows failed and why, its pictures, its report.
 
-import { $, ago, api, duration, frame, make, problemNotice, replace, session } from "./farm.js";
-import { money, runTag, shareOf } from "./runs.js";
+import { $, ago, api, duration, frame, make, money, problemNotice, replace, session } from "./farm.js";
+import { runTag, shareOf } from "./runs.js";
 
 frame("/catalog");
-await session();
+const { currency } = await session();
 
 const EVERY_MS = 1500;
 const ROWS_EVERY_MS = 6000;
@@ -50,7 +50,7 @@ function show(run) {
   const tiles = [
     ["rows done", `${Math.floor(run.progress)} %`, ""], ["completed", counts.completed.toLocaleString(), counts.completed ? "good" : ""],
     ["without rendering", counts.cached.toLocaleString(), ""], ["failed", counts.failed.toLocaleString(), counts.failed ? "bad" : ""],
-    ["never begun", run.skipped.toLocaleString(), ""], ["of work", duration(counts.seconds) || "0 s", ""], ["cost", money(counts.cost), ""],
+    ["never begun", run.skipped.toLocaleString(), ""], ["of work", duration(counts.seconds) || "0 s", ""], ["cost", money(counts.cost, currency), ""],
   ];
   replace($("#tiles"), tiles.map(([name, value, kind]) => make("div", { class: kind }, make("dt", {}, name), make("dd", {}, value))));
   const rows = {

@@ -13,8 +13,3 @@ export function runTag(run) {
 export function shareOf(part, whole) {
   return whole > 0 ? 100 * part / whole : 0;
 }
-
-export function money(cost) {
-  if (!cost) return "0";
-  return cost < 0.01 ? "< 0.01" : cost.toLocaleString(undefined, { maximumFractionDigits: 2 });
-}

@@ -1,0 +1,3 @@
+import { frame } from "./farm.js";
+
+frame("");
