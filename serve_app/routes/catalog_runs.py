@@ -18,13 +18,14 @@ from farm.adapters.report_file import ReportStream
 from farm.domain.access import Principal
 from farm.domain.ids import RUN_ID, new_run_id
 from farm.errors import InvalidRequest, NotFound
+from farm.render.bulkhead import from_strangers
 from farm.render.catalog.plan import Planner
 from farm.render.catalog.report import ReportRow
 from farm.render.catalog.run_report import Mark
 from farm.render.steps.parts import blocking
 from serve_app.auth import Cataloguer
 from serve_app.idempotency import IdempotencyKey, Operation, digest_of
-from serve_app.manifest import ManifestOrder, opened, receive_manifest
+from serve_app.manifest import ManifestOrder, OpenedManifest, opened, receive_manifest
 from serve_app.run_json import POLL_S, run_json
 from serve_app.schemas import PlanJson, RunJson, RunList, problems
 from serve_app.services import Services, TheServices
@@ -163,10 +164,16 @@ def _operation(who: Principal, name: str, key: str | None, digest: str) -> Opera
     )
 
 
+async def _opened(stack: ExitStack, services: Services, who: Principal, order: ManifestOrder) -> OpenedManifest:
+    """The manifest, brought here; before its turn to be planned, which no slow server shall hold."""
+    manifest = opened(order, Designs.of(services.settings), services.temp)
+    return await from_strangers(who.tenant, stack.enter_context, manifest)
+
+
 async def _plan(services: Services, who: Principal, order: ManifestOrder, *, remote: bool) -> dict[str, Any]:
-    async with services.planning:
-        with ExitStack() as stack:
-            manifest = await blocking(stack.enter_context, opened(order, Designs.of(services.settings), services.temp))
+    with ExitStack() as stack:
+        manifest = await _opened(stack, services, who, order)
+        async with services.planning:
             planner = Planner(
                 services.kit, tenant=who.tenant, cores=os.cpu_count() or 1, remote=remote, force=order.body.force
             )
@@ -180,9 +187,9 @@ async def _plan(services: Services, who: Principal, order: ManifestOrder, *, rem
 
 
 async def _start(services: Services, who: Principal, order: ManifestOrder, run_id: str) -> dict[str, Any]:
-    async with services.planning:
-        with ExitStack() as stack:
-            manifest = await blocking(stack.enter_context, opened(order, Designs.of(services.settings), services.temp))
+    with ExitStack() as stack:
+        manifest = await _opened(stack, services, who, order)
+        async with services.planning:
             body = order.body
             return await services.catalogues.start(
                 manifest.items,

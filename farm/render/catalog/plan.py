@@ -1,12 +1,14 @@
 """The plan of a run: every row validated, what is done already told apart, time and cost estimated; nothing changed."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from farm.errors import FarmError, describe
+from farm.render.catalog.identities import ASK_S, identities
 from farm.render.catalog.kit import Kit, Reader, Wanted
 from farm.render.catalog.ports import KnownDesign
 from farm.render.catalog.row import Fault, Row
@@ -101,6 +103,7 @@ class Planner:
         self._plan = Plan(cores=max(1, cores))
         self._last_product: str | None = None
         self._kept: set[str] = set()
+        self._asked_s = 0.0
 
     async def plan(self, items: Iterable[Row | Fault]) -> Plan:
         """Look at every row; memory is bounded by a chunk of them."""
@@ -126,10 +129,16 @@ class Planner:
 
     async def _look(self, rows: list[Row]) -> None:
         wanted: dict[int, Wanted] = {}
-        identities: dict[int, str] = {}
+        known_as: dict[int, str] = {}
         unknown: set[int] = set()
-        found = await blocking(self._identities, rows)
-        for place, (row, identity) in enumerate(zip(rows, found, strict=True)):
+        began_s = time.monotonic()
+        addresses = [row.design for row in rows]
+        told = await identities(
+            self._kit.designs, self._tenant, addresses, remote=self._remote, ask_s=ASK_S - self._asked_s
+        )
+        self._asked_s += time.monotonic() - began_s
+        for place, row in enumerate(rows):
+            identity = told[row.design]
             try:
                 one = self._reader.wanted(place, row)
             except FarmError as error:
@@ -144,8 +153,8 @@ class Planner:
             if identity is None:
                 unknown.add(place)
             else:
-                identities[place] = identity if is_relit(one) else normalised_identity(identity)
-        known = {} if self._force else await self._known(identities)
+                known_as[place] = identity if is_relit(one) else normalised_identity(identity)
+        known = {} if self._force else await self._known(known_as)
         standing = await self._standing(wanted, known)
         for place, one in wanted.items():
             unchanged = place in standing
@@ -164,18 +173,6 @@ class Planner:
             "engine": one.engine,
         }
         return sum(not self._kept.isdisjoint(found) for found in self._kit.fingerprints(data).values())
-
-    def _identities(self, rows: list[Row]) -> list[str | FarmError | None]:
-        found: list[str | FarmError | None] = []
-        asked: dict[str, str | FarmError | None] = {}
-        for row in rows:
-            if row.design not in asked:
-                try:
-                    asked[row.design] = self._kit.designs.identity(row.design, remote=self._remote)
-                except FarmError as error:
-                    asked[row.design] = None if error.retryable else error
-            found.append(asked[row.design])
-        return found
 
     async def _known(self, identities: Mapping[int, str]) -> dict[int, KnownDesign]:
         found = await self._kit.book.look_up(self._tenant, list(identities.values()))

@@ -16,6 +16,7 @@ from farm.domain.request import Engine as Engine_
 from farm.domain.request import parse_request
 from farm.domain.status import Status
 from farm.errors import AlreadyExists, FarmError, Fenced, FetchFailed, JobEnded, NotFound, describe
+from farm.render.bulkhead import from_strangers
 from farm.render.catalog import report
 from farm.render.catalog.batch import batch_definition, batch_id, batch_projection
 from farm.render.catalog.kit import Kit, Reader, Wanted
@@ -281,7 +282,7 @@ class Slices:
     async def _submit(self, run_id: str, order: RunOrder, job_id: str, wanted: Wanted) -> str | None:
         """Make the row's job; or return the earlier one whose pictures its product shows already."""
         kit, row = self._kit, wanted.row
-        data, identity = await self._design(row.design)
+        data, identity = await self._design(order.tenant, row.design)
         if identity is not None and not order.force:
             (known,) = await kit.book.look_up(order.tenant, [normalised_identity(identity)])
             if known is not None and row.product_id is not None:
@@ -299,7 +300,7 @@ class Slices:
             log.info("job %s is there already", job_id)
         return None
 
-    async def _design(self, address: str) -> tuple[bytes, str | None]:
+    async def _design(self, tenant: str, address: str) -> tuple[bytes, str | None]:
         """The design's bytes and identity.
 
         Raises:
@@ -308,10 +309,10 @@ class Slices:
         settings, retry = self._kit.parts.settings, self._kit.parts.retry
         for failures in range(1, settings.view_attempts):
             try:
-                return await blocking(self._kit.designs.fetch, address)
+                return await from_strangers(tenant, self._kit.designs.fetch, address)
             except FetchFailed:
                 await asyncio.sleep(self._rng.uniform(0.0, retry.bound_s(failures)))
-        return await blocking(self._kit.designs.fetch, address)
+        return await from_strangers(tenant, self._kit.designs.fetch, address)
 
     async def _ended_job(self, job_id: str) -> Mapping[str, Any]:
         wait_s = LOOK_S

@@ -5,6 +5,7 @@ from typing import Any
 
 from farm.domain import keys
 from farm.errors import ObjectAltered, ObjectMissing
+from farm.render.bulkhead import from_strangers
 from farm.render.ports import ObjectStore
 from farm.render.prepare import prepare_fetched
 from farm.render.steps.parts import Parts, blocking
@@ -27,7 +28,7 @@ async def obtain(ctx: StepContext, parts: Parts, index: int) -> Mapping[str, Any
     found = next((note for note in fetched(ctx) if note["index"] == index), None)
     if found is not None:
         return found
-    data = await blocking(parts.fetch, design["url"])
+    data = await from_strangers(ctx.input["tenant"], parts.fetch, design["url"])
     prepared, warnings = await blocking(prepare_fetched, parts.settings, ctx.input["request"], index, data)
     # Under the attempt's own prefix: one that comes too late, and met other bytes, harms nobody.
     key = f"{keys.uploads(ctx.input['tenant'], ctx.saga_id)}{ctx.token}/{index}.png"

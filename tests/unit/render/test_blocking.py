@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from farm.render.steps.parts import THREADS, blocking
+from farm.render.bulkhead import THREADS, blocking
 
 
 async def test_many_slow_calls_wait_side_by_side() -> None:

@@ -6,13 +6,13 @@ from typing import Any
 
 from farm.domain.status import Status
 from farm.errors import FarmError, describe
+from farm.render.catalog.identities import identities
 from farm.render.catalog.kit import Wanted
 from farm.render.catalog.ports import KnownDesign
 from farm.render.catalog.row import Row
 from farm.render.catalog.standing import standing_job
 from farm.render.catalog.steps.rows_step import ACCEPT, RowsStep
 from farm.render.catalog.weather import is_weather
-from farm.render.steps.parts import blocking
 from farm.saga.step import StepContext
 
 
@@ -37,8 +37,8 @@ class AcceptRows(RowsStep):
     async def run(self, ctx: StepContext) -> Mapping[str, Any]:
         rows = await self._rows(ctx)
         wanted, failed = self._wanted(rows)
-        identities = await blocking(self._identities, wanted, failed)
-        known = await self._look_up(ctx.input["tenant"], identities)
+        found = await self._identities(ctx.input["tenant"], wanted, failed)
+        known = await self._look_up(ctx.input["tenant"], found)
         unchanged = {} if ctx.input["force"] else await self._unchanged(ctx, wanted, known)
         todo = [place for place in wanted if place not in unchanged and place not in failed]
         await self._write(ctx, rows, dict.fromkeys(todo, Status.PENDING))
@@ -82,19 +82,17 @@ class AcceptRows(RowsStep):
                 failed[place] = describe(error)
         return wanted, failed
 
-    def _identities(self, wanted: Mapping[int, Wanted], failed: dict[int, dict[str, Any]]) -> dict[int, str]:
+    async def _identities(
+        self, tenant: str, wanted: Mapping[int, Wanted], failed: dict[int, dict[str, Any]]
+    ) -> dict[int, str]:
         found: dict[int, str] = {}
-        asked: dict[str, str | None] = {}
+        told = await identities(self._kit.designs, tenant, [one.row.design for one in wanted.values()])
         for place, one in wanted.items():
-            address = one.row.design
-            try:
-                if address not in asked:
-                    asked[address] = self._kit.designs.identity(address)
-                if (identity := asked[address]) is not None:
-                    found[place] = identity
-            except FarmError as error:
-                if not error.retryable:  # else the worker may have more luck
-                    failed[place] = describe(error)
+            identity = told[one.row.design]
+            if isinstance(identity, FarmError):
+                failed[place] = describe(identity)
+            elif identity is not None:
+                found[place] = identity
         return found
 
     async def _look_up(self, tenant: str, identities: Mapping[int, str]) -> dict[int, KnownDesign]:
