@@ -150,6 +150,20 @@ KINDS = st.sampled_from(
      b"text/csv"]
 )  # fmt: skip
 
+ADDRESSED = {
+    "/v1/jobs?dry_run=true": "design_url",
+    "/v1/catalog-runs?dry_run=true": "manifest_url",
+    "/v1/webhooks": "url",
+}
+FRAGMENTS = [
+    "https://", "http://", "//", "https:", "[", "]", "[::1]", "@", ":", "99999999", "-1", "/", "\\", "?", "#", "%",
+    "%zz", ".", "..", "grün", "🎨", "\u2100", "\ud800", "\0", "\n", "\t", " ", "xn--a", "a" * 70, "shop.example",
+    "127.0.0.1", "0x7f.1", "\u0663", "file:", "s3://",
+]  # fmt: skip
+ADDRESS = st.lists(st.sampled_from(FRAGMENTS), max_size=6).map(lambda parts: "".join(parts)[:2000]) | st.lists(
+    st.sampled_from(FRAGMENTS), max_size=4
+).map(lambda parts: "https://" + "".join(parts)[:2000])
+
 
 def read_fuzz(service: Service, paths: list[str], examples: int) -> None:
     """``GET`` and ``HEAD`` of every path under all kinds of headers."""
@@ -190,6 +204,29 @@ def body_fuzz(service: Service, examples: int) -> None:
         answer = _asked(service, "POST", path, headers, body)
         if answer is not None:
             judge(answer, f"POST {path} {kind!r} {body[:300]!r}")
+
+    run()
+
+
+def address_fuzz(service: Service, examples: int) -> None:
+    """Addresses of designs, manifests and webhooks, alone and as a cell of a manifest beside a good row."""
+
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.sampled_from(sorted(ADDRESSED)), ADDRESS)
+    def run(path: str, address: str) -> None:
+        body = json.dumps({ADDRESSED[path]: address}).encode()
+        answer = _asked(service, "POST", path, [("Content-Type", b"application/json")], body)
+        assert answer is not None, address
+        judge(answer, f"POST {path} {address!r}")
+        cell = address.encode("utf-8", "replace").replace(b'"', b'""')
+        manifest = b'design,product_id\n"' + cell + b'",bad\nhttps://shop.example/a.png,good\n'
+        form = b'--XX\r\nContent-Disposition: form-data; name=manifest; filename="a.csv"\r\n\r\n' + manifest
+        kind: Headers = [("Content-Type", b"multipart/form-data; boundary=XX")]
+        planned = _asked(service, "POST", MULTIPART[1], kind, form + b"\r\n--XX--")
+        assert planned is not None, address
+        judge(planned, f"a row of {address!r}")
+        if planned.status == 200:
+            assert json.loads(planned.body)["to_render"] >= 1, f"the row beside {address!r} is not planned"
 
     run()
 
@@ -250,6 +287,7 @@ def main() -> None:
 def _run(service: Service, paths: list[str], examples: int) -> None:
     read_fuzz(service, paths, examples)
     body_fuzz(service, examples)
+    address_fuzz(service, examples)
     print(f"asked {sum(service.asked.values())} times: {dict(service.asked)}")
     print(f"answered: {dict(sorted(service.answered.items()))}")
 
