@@ -51,6 +51,8 @@ class Bakery:
                     await self._bake(wanted[0])
             except FarmError as error:
                 log.warning("the bakery waits: %s", error)
+            except Exception:
+                log.exception("the bakery met a defect; it looks again")
             await asyncio.sleep(LOOK_S)
 
     async def _bake(self, wish: BakeWish) -> None:
@@ -72,8 +74,8 @@ class Bakery:
                     return
             try:
                 result = work.result()
-            except FarmError as error:
-                log.warning("%s failed: %s", wish.id, error)
+            except Exception as error:  # a defect too: kept, this wish would be tried for ever before all others
+                log.warning("%s failed: %r", wish.id, error)
                 outcome = {"done": done, "views": views, "error": describe(error)}
             else:
                 outcome = {"done": done, "views": views, "bake": result.id}

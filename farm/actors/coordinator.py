@@ -137,7 +137,10 @@ class CoordinatorActor:
         """More nodes, more jobs at once."""
         while True:
             await asyncio.sleep(RESIZE_S)
-            coordinator.concurrency = await self._concurrency(workers)
+            try:
+                coordinator.concurrency = await self._concurrency(workers)
+            except Exception:
+                log.exception("how many jobs may run at once cannot be told; it stays as it was")
 
     async def _tell(self, workers: RayWorkers, coordinator: Coordinator, board: ClusterBoard, meter: Meter) -> None:
         """Post on the board, and tell the meter, what is under way here."""
@@ -153,6 +156,8 @@ class CoordinatorActor:
                 await board.post(self._name, {**told, **ours})
             except FarmError as error:
                 log.warning("the board cannot be written on: %s", error)
+            except Exception:
+                log.exception("the board cannot be written on")
             await asyncio.sleep(TELL_S)
 
     async def _concurrency(self, workers: RayWorkers) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,26 @@ async def test_a_failure_is_told_with_its_code(board: RedisBakes) -> None:
     assert isinstance(told["error"], dict)
     assert told["error"]["code"] == InvalidRequest.code
     assert await board.wishes() == []
+
+
+async def test_a_defect_with_one_wish_is_told_and_the_next_is_baked(board: RedisBakes) -> None:
+    class Ill(Oven):
+        async def bake(self, task: BakeTask) -> BakedPart:
+            if task.template == WISH.template:
+                raise RuntimeError("a defect")
+            return await super().bake(task)
+
+    oven, other = Ill(), replace(WISH, template="long-sleeve-tee")
+    bakery = asyncio.create_task(Bakery(wishes=board, oven=oven, store=MemoryStore()).run())
+    await board.wish(WISH)
+    told = await outcome_with(board, "bake", "error")
+    await board.wish(other)
+    async with asyncio.timeout(20):
+        while await board.wishes():
+            await asyncio.sleep(0.05)
+    await stop(bakery)
+    assert "a defect" in str(told["error"])
+    assert oven.baked == ["front_0deg", "back_180deg"]
 
 
 async def test_only_one_holds_the_bakery(board: RedisBakes) -> None:
