@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from farm.domain.view import ALL_VIEWS
 from farm.errors import BakeBroken, FarmError, ObjectMissing
 from farm.render import bakes
 from farm.render.bakes import Bake, BakedPart
+from farm.render.fan import all_of
 from farm.render.ports import BakeTask, ObjectStore
 from farm.render.steps.parts import blocking
 
@@ -102,12 +103,7 @@ async def bake(
         parts[part.name] = part
         await on_part(part)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for task in wish.tasks():
-                group.create_task(one(task))
-    except* FarmError as failures:
-        raise _first(failures.exceptions) from None
+    await all_of(one(task) for task in wish.tasks())
     return await blocking(_conclude, store, wish, parts)
 
 
@@ -139,11 +135,3 @@ def _conclude(store: ObjectStore, wish: BakeWish, parts: dict[str, BakedPart]) -
     )
     store.put(key, result.to_json(), content_type="application/json")
     return result
-
-
-def _first(errors: Sequence[BaseException]) -> FarmError:
-    error = errors[0]
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, FarmError), "the group held nothing else"
-    return error

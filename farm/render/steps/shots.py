@@ -1,6 +1,5 @@
 """One shot after another: a view or a frame of the film, taken from the result cache, relit or path-traced."""
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from farm.domain.shape import sides_px
 from farm.domain.view import View
 from farm.errors import BadPicture, BakeBroken, BakeMissing, FarmError, ViewExhausted
 from farm.render import bakes, making
+from farm.render.fan import side_by_side
 from farm.render.ports import TextureRef, ViewDone, ViewTask
 from farm.render.results import report_of
 from farm.render.steps.parts import Parts, blocking
@@ -83,7 +83,7 @@ class Camera:
             return {}
         for shot in shots[:1]:
             await self._wanted(shot)  # the bakes are looked at once, not by all shots at the same moment
-        async with asyncio.TaskGroup() as group:
+        async with side_by_side() as group:
             looked = {shot: group.create_task(self._taken(shot)) for shot in shots}
         return {shot: done for shot, look in looked.items() if (done := look.result()) is not None}
 
