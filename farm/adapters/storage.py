@@ -7,15 +7,25 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from farm.adapters import objects
 from farm.adapters.file_store import FileStore
 from farm.adapters.s3_store import S3Store
+from farm.adapters.shipped_light import ShippedLight
 from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import InvalidRequest, InvalidSettings
+from farm.render.ports import ObjectStore
 from farm.settings import Settings
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-def store_of(settings: Settings) -> FileStore | S3Store:
-    """The store of these settings, see `open_store`; it travels to other processes by pickling the settings."""
+def store_of(settings: Settings) -> ObjectStore:
+    """The object store of a farm with these settings, the light that came with its templates in it.
+
+    It travels to other processes by pickling the settings.
+    """
+    return ShippedLight(bare_store_of(settings), settings.template_folders)
+
+
+def bare_store_of(settings: Settings) -> FileStore | S3Store:
+    """The store of these settings, see `open_store`, and nothing beside it."""
     return open_store(
         settings.effective_storage_url,
         endpoint_url=settings.s3_endpoint_url,

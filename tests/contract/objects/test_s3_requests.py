@@ -13,7 +13,7 @@ import pytest
 from farm.adapters.design_source import Designs
 from farm.adapters.manifest_file import open_manifest
 from farm.adapters.s3_store import S3Store
-from farm.adapters.storage import store_of
+from farm.adapters.storage import bare_store_of
 from farm.settings import Settings
 from tests.contract.servers.faulty import FaultyServer, faulty
 from tests.contract.servers.s3 import BUCKET, S3Server
@@ -93,7 +93,7 @@ def both_ends(rclone_server: S3Server, s3_credentials: None) -> Iterator[S3Store
         s3_endpoint_url=inside,
         s3_public_endpoint_url=inside.replace("127.0.0.1", "localhost"),
     )
-    store = store_of(settings)
+    store = bare_store_of(settings)
     assert isinstance(store, S3Store)
     yield store
     store.close()
@@ -117,6 +117,6 @@ def test_without_one_they_are_signed_for_the_farms_own(rclone_server: S3Server, 
     settings = Settings(
         home=Path("/nowhere"), storage_url=f"s3://{BUCKET}/one", s3_endpoint_url=rclone_server.endpoint_url
     )
-    store = store_of(replace(settings, s3_public_endpoint_url=""))
+    store = bare_store_of(replace(settings, s3_public_endpoint_url=""))
     assert str(store.signed_url("t/a", 60)).startswith(rclone_server.endpoint_url)
     store.close()  # type: ignore[union-attr]
