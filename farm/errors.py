@@ -459,21 +459,28 @@ class StoreNotWritable(StoreUnavailable):
     hint = "After a failover this passes by itself; else look at the server's role, replicas, memory, disk and ACL."
 
 
-class StoreNotDurable(StoreUnavailable):
+class StoreUnfit(StoreUnavailable):
+    """The journal's store cannot be trusted with a job: {reason}."""
+
+    code = "store_unfit"
+    hint = "Run `farm doctor`."
+
+
+class StoreNotDurable(StoreUnfit):
     """The journal's store keeps nothing on disk: {reason}."""
 
     code = "store_not_durable"
     hint = "Set appendonly yes on the server that FARM_REDIS_URL reaches, on its replicas too, or name another server."
 
 
-class StoreTooOld(StoreUnavailable):
+class StoreTooOld(StoreUnfit):
     """The journal's store cannot say when a write is on disk: {reason}."""
 
     code = "store_too_old"
     hint = "Use Redis 7.2 or newer, or Valkey, and allow WAITAOF; or set appendfsync always and allow CONFIG GET."
 
 
-class StoreEvicts(StoreUnavailable):
+class StoreEvicts(StoreUnfit):
     """The journal's store may throw away what it was given: {reason}."""
 
     code = "store_evicts"

@@ -8,9 +8,9 @@ import redis.asyncio
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from redis.exceptions import RedisError
 
-from farm.errors import StoreUnavailable, TooManyRequests
+from farm.adapters.redis_link import translated
+from farm.errors import TooManyRequests
 from farm.settings import Settings
 
 
@@ -56,11 +56,9 @@ class Limiter:
             TooManyRequests: when the key has used up its minute.
             StoreUnavailable: when nobody counts.
         """
-        try:
+        with translated():
             allowed = await self._limiter.hit(self._item, key_id)
             window = await self._limiter.get_window_stats(self._item, key_id)
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable(reason=str(error)[:300]) from error
         reset_s = max(1, round(window.reset_time - time.time()))
         if not allowed:
             limit = self._item.amount

@@ -32,7 +32,15 @@ from farm.adapters.private_folder import private_folder
 from farm.adapters.redis_board import RedisBoard
 from farm.adapters.redis_link import translated
 from farm.adapters.temp_folders import TempFolders
-from farm.errors import ClusterUnavailable, FarmError, InfrastructureError, InvalidSettings, describe
+from farm.errors import (
+    ClusterUnavailable,
+    FarmError,
+    InfrastructureError,
+    InvalidSettings,
+    StoreUnavailable,
+    StoreUnfit,
+    describe,
+)
 from farm.home import process
 from farm.home.folder import MARK, Home, Need, Order, settings_digest
 from farm.home.state import HostState, Phase
@@ -156,9 +164,24 @@ class Host:
             self._store = await asyncio.to_thread(EmbeddedStore.start, self._home.path)
             url = self._store.url
         self._farm = await self._stack.enter_async_context(open_farm(self._settings, store_url=url))
+        await self._try_store()
         await self._stack.enter_async_context(preview_door(self._settings, self._farm.store, self._home.preview_socket))
         # The address of somebody else's store may hold a password; clients have it from their own settings.
         self._enter(Phase.IDLE, store_url="" if self._settings.redis_url else url)
+
+    async def _try_store(self) -> None:
+        """Refuse at once a store that would refuse every job.
+
+        Raises:
+            StoreUnfit: saying why.
+        """
+        assert self._farm is not None
+        try:
+            await self._farm.sagas.ping()
+        except StoreUnfit:
+            raise
+        except StoreUnavailable as error:
+            log.warning("the store is away, it is waited for: %s", error)
 
     def _start_farm(self) -> None:
         self._enter(Phase.RAY)

@@ -19,7 +19,7 @@ from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError, Respon
 from farm.adapters.redis_address import Address
 from farm.adapters.redis_errors import leaves
 from farm.adapters.redis_standing import QUESTIONS, Standing
-from farm.errors import StoreUnavailable
+from farm.errors import StoreUnfit
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Crew:
             self.turn += 1
             log.warning("the store is not what it was, connecting anew: %s", why)
 
-    def judge(self, trouble: StoreUnavailable | None) -> None:
+    def judge(self, trouble: StoreUnfit | None) -> None:
         """Say what is wrong with the server, loudly, but not once for each connection."""
         now_s = time.monotonic()
         if trouble is None:
@@ -113,10 +113,11 @@ class Watchful(AbstractConnection):
         """Ask the server anew who it is; `standing` says what it answered.
 
         Raises:
-            ReadOnlyError: when it is a replica by now.
+            ReadOnlyError: when it is a replica by now, or the Sentinels name another.
         """
         try:
             await self._ask()
+            await self._agree()
         except ReadOnlyError as error:
             self._crew.leave(self._turn, error)
             self.mark_for_reconnect()  # type: ignore[no-untyped-call]
@@ -130,6 +131,9 @@ class Watchful(AbstractConnection):
         if self.standing.replica:
             raise ReadOnlyError(f"{self.standing.name} at {self._host_error()} is a replica", status_code="READONLY")
         self._crew.judge(self.standing.trouble)
+
+    async def _agree(self) -> None:
+        """A primary that was cut off, or replaced in a hurry, does not know that it is none any more."""
 
     async def _answer(self) -> Any:
         try:
@@ -149,22 +153,25 @@ class Watchful(AbstractConnection):
             raise
 
 
-class _Named(Connection):
-    """Of an address that Sentinels resolve, anew for each connection."""
-
-    _crew: Crew
+class _Named(Watchful, Connection):
+    """Of an address that Sentinels may resolve, anew for each connection."""
 
     async def _connect(self) -> None:
         if self._crew.sentinel is not None:
             self.host, self.port = await self._crew.primary()
         await super()._connect()  # type: ignore[no-untyped-call]
 
+    async def _agree(self) -> None:
+        if self._crew.sentinel is not None and await self._crew.primary() != (self.host, self.port):
+            reason = f"the Sentinels name another primary than {self.host}:{self.port}"
+            raise ReadOnlyError(reason, status_code="READONLY")
 
-class WatchfulTcp(Watchful, _Named):
+
+class WatchfulTcp(_Named):
     """Over TCP."""
 
 
-class WatchfulTls(Watchful, _Named, SSLConnection):
+class WatchfulTls(_Named, SSLConnection):
     """Over TLS."""
 
 

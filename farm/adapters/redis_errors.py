@@ -35,7 +35,7 @@ _NOT_HERE_WORDS = (
 )
 """Another server, or this one in another state, would take it: by the client's classes, and those it has none for."""
 _NOT_NOW = (OutOfMemoryError, NoPermissionError, TryAgainError)
-_NOT_NOW_WORDS = ("MISCONF", "BUSY", "OOM")
+_NOT_NOW_WORDS = ("MISCONF", "BUSY", "OOM", "NOPERM", "ACL failure")
 """This server may take it later, on this very connection."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm.adapters.redis_errors import NO_FILE_WORDS, REPLICA_WORDS, UNKNOWN_WORDS
-from farm.errors import StoreEvicts, StoreNotDurable, StoreTooOld, StoreUnavailable
+from farm.errors import StoreEvicts, StoreNotDurable, StoreTooOld, StoreUnfit
 
 QUESTIONS: tuple[tuple[str | int, ...], ...] = (("INFO",), ("CONFIG", "GET", "append*"), ("WAITAOF", 1, 0, 1))
 """Hosted servers and careful ACLs refuse some of them, so each says part of what the others say.
@@ -63,7 +63,7 @@ class Standing:
         )
 
     @property
-    def trouble(self) -> StoreUnavailable | None:
+    def trouble(self) -> StoreUnfit | None:
         """Why nothing may be accepted on its word; ``None`` when it may."""
         if self.keeps is False:
             return StoreNotDurable(reason=f"{self.name} runs with appendonly no")

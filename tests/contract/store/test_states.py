@@ -1,7 +1,7 @@
 """What a server turns into while a farm is connected to it: a replica, a forgetful one, one that refuses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,25 +36,6 @@ def pair(both: tuple[Server, Server]) -> tuple[Server, Server]:
         admin.flushall()
     in_step(one)
     return one, two
-
-
-@pytest.fixture
-async def open_link() -> AsyncIterator[Callable[[str], RedisLink]]:
-    """Links that are closed whatever comes of the test."""
-    links: list[RedisLink] = []
-
-    def opened(url: str) -> RedisLink:
-        links.append(RedisLink(url))
-        return links[-1]
-
-    yield opened
-    for link in links:
-        await link.close()
-
-
-@pytest.fixture
-def open_store(open_link: Callable[[str], RedisLink]) -> Callable[[str], Store]:
-    return lambda url: open_linked(open_link(url))
 
 
 async def accepted(store: Store, name: str, *, within_s: float = 15.0) -> int:
