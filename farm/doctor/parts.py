@@ -61,7 +61,7 @@ def ping_store(url: str, *, what: str) -> Check:
         except StoreUnavailable as error:
             # The error of a refused connection names host and port, never the password.
             raise StoreUnavailable(reason=f"{what}: {error.reason}") from error
-        trouble = standing.trouble
+        trouble: StoreUnavailable | None = standing.trouble
         if trouble is None and not (standing.replica or standing.clustered):
             try:
                 with translated():

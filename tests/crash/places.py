@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import redis.asyncio
-
 from farm.adapters.builtin_catalog import BuiltinCatalog
 from farm.adapters.file_store import FileStore
-from farm.adapters.redis_journal import open_redis
+from farm.adapters.redis_journal import open_linked
+from farm.adapters.redis_link import RedisLink
 from tests.workshop import Workshop, workshop
 
 
@@ -26,10 +25,10 @@ class Place:
 @asynccontextmanager
 async def open_shop(place: Place, **settings: Any) -> AsyncIterator[Workshop]:
     """The farm of a place; several processes may open the same."""
-    sagas = open_redis(place.store_url, namespace=place.namespace)
-    async with redis.asyncio.Redis.from_url(place.store_url) as client:
-        catalog = BuiltinCatalog(client, namespace=f"{place.namespace}:catalog")
-        try:
-            yield workshop(place.home, sagas, FileStore(place.home / "objects"), catalog, **settings)
-        finally:
-            await sagas.close()
+    link = RedisLink(place.store_url, namespace=place.namespace)
+    sagas = open_linked(link)
+    catalog = BuiltinCatalog(link.client, namespace=f"{place.namespace}:catalog")
+    try:
+        yield workshop(place.home, sagas, FileStore(place.home / "objects"), catalog, **settings)
+    finally:
+        await sagas.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import redis
@@ -102,7 +103,7 @@ async def test_sentinels_name_the_primary_also_the_next_one(tmp_path: Path, open
                         break
                     except redis.ResponseError:  # it does not know the replica well enough yet
                         await asyncio.sleep(0.1)
-                while asking.sentinel_masters()["farm"]["port"] != two.port:
+                while cast(Any, asking.sentinel_masters())["farm"]["port"] != two.port:
                     await asyncio.sleep(0.1)
         async with asyncio.timeout(20):
             # The old primary was not told yet, and would take what is lost when it is.

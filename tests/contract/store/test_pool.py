@@ -1,8 +1,9 @@
 """A process's connections: bounded, waited for, and given back whatever becomes of those who held them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -43,7 +44,7 @@ async def test_who_waits_too_long_hears_of_it(server: Server, monkeypatch: pytes
     monkeypatch.setattr(redis_connections, "WAIT_S", 0.2)
     few = Connections(server.url, commands=2)
     try:
-        busy = [asyncio.create_task(few.client.blpop(["nobody"], timeout=1)) for _ in range(2)]
+        busy = [asyncio.ensure_future(cast("Awaitable[object]", few.client.blpop(["nobody"], timeout=1))) for _ in "ab"]
         await asyncio.sleep(0.1)
         with pytest.raises(StoreUnavailable, match="No connection available"):
             await RedisKeys(few.client).holder("k")
