@@ -22,6 +22,8 @@ from blender.texture import linear_color
 
 RELIEF_QUALITY = 82
 _QUALITIES = (92, 86, 80, 74)
+_COARSE_PX, _COARSE_QUALITY = 512, 100
+"""A coarse print is seen texel by texel: what JPEG does to each is not averaged away. It is small at any quality."""
 _LEAST_TEXTURE_PX = 256
 _FLOAT, _UNSIGNED, _BYTE = 5126, 5125, 5121
 _LINEAR, _MIPMAPPED, _CLAMP = 9729, 9987, 33071
@@ -53,7 +55,7 @@ def write_model(order: ModelOrder) -> ModelReport:
                 triangles=skin.triangles,
                 texture_px=model.texture_px,
                 total_s=time.perf_counter() - started,
-                renderer=f"glb 1, dracopy {version('dracopy')}",
+                renderer=f"glb 2, dracopy {version('dracopy')}",
             )
     raise ProtocolError(f"the model has {len(data)} bytes at its coarsest, more than the {order.max_bytes} allowed")
 
@@ -72,7 +74,8 @@ def _finest_px(order: ModelOrder) -> int:
 
 def _sizes(texture_px: int) -> list[tuple[int, int]]:
     """Finest first: print sides and JPEG qualities to try until the file is small enough."""
-    sizes = [(texture_px, quality) for quality in _QUALITIES]
+    sizes = [(texture_px, _COARSE_QUALITY)] if texture_px <= _COARSE_PX else []
+    sizes += [(texture_px, quality) for quality in _QUALITIES]
     while texture_px > _LEAST_TEXTURE_PX:
         texture_px = max(_LEAST_TEXTURE_PX, texture_px * 3 // 4)
         sizes.append((texture_px, _QUALITIES[-1]))

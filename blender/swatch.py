@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from blender.protocol import PanelPrint
-from blender.texture import linear_color, linear_to_srgb, load_print
+from blender.texture import linear_color, linear_to_srgb, load_print_within
 
 RIM_PX = 24
 """Plain cloth round a print. Outside its texture a viewer repeats the outermost texels: they must be cloth, also in the
@@ -31,7 +31,7 @@ def printed(wanted: PanelPrint, fabric_color: str, side_px: int) -> tuple[NDArra
     Raises:
         ProtocolError: The print cannot be read.
     """
-    ink = load_print(wanted, max_px_per_cm=side_px / max(wanted.width_cm, wanted.height_cm))
+    ink = load_print_within(wanted, side_px=side_px)
     rows, columns = ink.shape[:2]
     fabric = np.array(linear_color(fabric_color), np.float32)
     cloth = np.array([int(fabric_color[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)

@@ -45,6 +45,23 @@ def load_print(order: PanelPrint, *, max_px_per_cm: float) -> Texels:
     Raises:
         ProtocolError: The file is missing, unreadable, too large or not 8-bit RGBA.
     """
+    return print_texels(_pixels(order), order.width_cm, order.height_cm, max_px_per_cm=max_px_per_cm)
+
+
+def load_print_within(order: PanelPrint, *, side_px: int) -> Texels:
+    """As :func:`load_print`, averaged down to at most ``side_px`` on the longer side; a smaller one is left as it is.
+
+    Raises:
+        ProtocolError: The file is missing, unreadable, too large or not 8-bit RGBA.
+    """
+    pixels = _pixels(order)
+    rows, columns = pixels.shape[:2]
+    # In texels and not per centimetre: those need not be square to the last digit, and averaged to one less they blur.
+    part = min(1.0, side_px / max(rows, columns))
+    return _averaged(pixels, max(1, round(rows * part)), max(1, round(columns * part)))
+
+
+def _pixels(order: PanelPrint) -> NDArray[np.uint8]:
     path = Path(order.path)
     try:
         with Image.open(path) as image:
@@ -53,10 +70,9 @@ def load_print(order: PanelPrint, *, max_px_per_cm: float) -> Texels:
                     f"print {path}: {image.mode} {image.width}x{image.height}, "
                     f"not 8-bit RGBA of at most {MAX_SIDE_PX} px a side"
                 )
-            pixels = np.asarray(image)
+            return np.asarray(image)
     except (OSError, SyntaxError) as exc:
         raise ProtocolError(f"print {path} cannot be read: {exc}") from exc
-    return print_texels(pixels, order.width_cm, order.height_cm, max_px_per_cm=max_px_per_cm)
 
 
 def print_texels(pixels: NDArray[np.uint8], width_cm: float, height_cm: float, *, max_px_per_cm: float) -> Texels:

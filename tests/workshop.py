@@ -41,6 +41,7 @@ from farm.render.record import projector
 from farm.render.sagas import Sagas
 from farm.render.service import FarmService
 from farm.render.steps.parts import Parts, blocking
+from farm.render.tasks import drill
 from farm.saga.clock import SystemClock
 from farm.saga.engine import Engine
 from farm.saga.lease import Lease
@@ -185,7 +186,7 @@ class Painters:
     async def model(self, task: ModelTask) -> ViewDone:
         self.painted.append((task.job_id, "model"))
         await asyncio.sleep(self.seconds)
-        if self.spoiled_models > 0:
+        if self.spoiled_models > 0 or any(one.view == "model" for one in drill.parse(task.failpoints)):
             self.spoiled_models -= 1
             raise BadModel(view="model", reason="wrong_print: it is missing")
         data = b"".join(self.store.get(one.key, sha256=one.sha256) for one in task.textures)

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.cli.console import seconds, status_text
+from farm.render.progress import LEFT_OUT_STATUS
 
 STEPS = {
     "create_job": "taking the job in",
@@ -135,6 +136,8 @@ def _views(record: Mapping[str, Any], width: int) -> Table:
     if film:
         share = film["frames_done"] / film["frames"]
         note = Text(f"{film['frames_done']} of {film['frames']} frames")
+        if film.get("status") == LEFT_OUT_STATUS:
+            share, note = 0.0, Text("left out", style="dim")
         table.add_row("animation", _bar(share, "done" if share >= 1 else "rendering"), note)
     model = record.get("model")
     if model:
@@ -155,7 +158,7 @@ def _view_note(view: Mapping[str, Any]) -> Text:
         case "rendering":
             note = Text(f"{100 * float(view['progress']):3.0f} %")
         case _:
-            note = Text(str(view["status"]), style="dim")
+            note = Text(str(view["status"]).replace("_", " "), style="dim")
     if int(view["attempts"]) > 1:
         note.append(f"  attempt {view['attempts']}", style="yellow")
     return note

@@ -206,7 +206,9 @@ def _view_table(record: Mapping[str, Any]) -> Table:
         table.add_column(no_wrap=True, justify="left" if column in ("view", "status", "engine") else "right")
     model = record.get("model")
     for view in [*record["views"], *([{**model, "view": "model"}] if model else [])]:
-        shown = view["status"] if view["status"] != "rendering" else f"{100 * float(view['progress']):.0f} %"
+        shown = view["status"].replace("_", " ")
+        if view["status"] == "rendering":
+            shown = f"{100 * float(view['progress']):.0f} %"
         attempts = f"{view['attempts']} attempts" if int(view["attempts"]) > 1 else ""
         engine = "kept from before" if view.get("cached") else _ENGINES.get(str(view.get("engine")), "")
         if view.get("preview"):

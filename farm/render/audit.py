@@ -22,6 +22,7 @@ from farm.errors import NotFound, ObjectMissing
 from farm.render.deletion import PENDING
 from farm.render.findings import AuditReport
 from farm.render.ports import LeaseBook, ObjectInfo, ObjectStore, Product, ProductCatalog, TempFiles
+from farm.render.progress import LEFT_OUT_STATUS
 from farm.render.retention import EXPIRED
 from farm.render.steps.associate_media import AssociateMedia, media_id, thumbnail_of
 from farm.render.steps.parts import blocking
@@ -197,10 +198,11 @@ class Audit:
         for view in record["views"]:
             if view["view"] not in names:
                 report.find("missing_output", job_id, f"the record has no picture of {view['view']}", hint)
-        if record["film"] and not any(artifact["kind"] == "film" for artifact in record["artifacts"]):
-            report.find("missing_output", job_id, "the record has no film", hint)
-        if record.get("model") and not any(artifact["kind"] == "model" for artifact in record["artifacts"]):
-            report.find("missing_output", job_id, "the record has no 3D model", hint)
+        kinds = {artifact["kind"] for artifact in record["artifacts"]}
+        for extra, what in (("film", "film"), ("model", "3D model")):
+            wanted = record.get(extra)
+            if wanted and wanted.get("status") != LEFT_OUT_STATUS and extra not in kinds:
+                report.find("missing_output", job_id, f"the record has no {what}", hint)
         for artifact in record["artifacts"]:
             report.count("outputs")
             if artifact["key"] not in present and await blocking(self.objects.head, artifact["key"]) is None:

@@ -17,6 +17,9 @@ MODEL_WEIGHT = 0.5
 
 NOTHING = Shares()
 
+LEFT_OUT_STATUS = "left_out"
+"""Of a film or a model that could not be made: the job goes on without it."""
+
 
 def job_progress(record: Mapping[str, Any], shares: Shares = NOTHING) -> float:
     """Percent done, 0 to 100; of a job that failed or was cancelled: how far it had come.
@@ -36,11 +39,11 @@ def rendered_share(record: Mapping[str, Any], shares: Shares) -> float:
     """Share of the rendering that is done, 0 to 1; a frame of the film weighs as much as a still, once it is done."""
     parts = [view_share(view, view["view"], shares) for view in record["views"]]
     total, done = float(len(parts)), sum(parts)
-    if record["film"]:
+    if record["film"] and record["film"].get("status") != LEFT_OUT_STATUS:
         total += record["film"]["frames"]
         done += record["film"]["frames_done"]
     model = record.get("model")
-    if model:
+    if model and model["status"] != LEFT_OUT_STATUS:
         total += MODEL_WEIGHT
         done += MODEL_WEIGHT * view_share(model, MODEL, shares)
     return min(1.0, done / total) if total else 0.0

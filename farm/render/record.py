@@ -8,11 +8,12 @@ from typing import Any
 
 from farm.domain.artifact import Kind
 from farm.domain.event import EventType, cloud_event, rfc3339
+from farm.domain.fingerprint import MODEL
 from farm.domain.request import Engine
 from farm.domain.status import Phase, Status
 from farm.render.making import engine_of
-from farm.render.progress import job_progress
-from farm.render.trail import Trail
+from farm.render.progress import LEFT_OUT_STATUS, job_progress
+from farm.render.trail import FILM, LEFT_OUT, Trail
 from farm.render.usage import Usage
 from farm.saga.journal import ENDINGS, Entry, EntryKind, Projection
 from farm.saga.projector import Projector
@@ -89,7 +90,7 @@ def record_of(job_id: str, state: SagaState, url_of: UrlOf) -> Record:
         "model": _model(request, trail, artifacts, url_of),
         "outputs": {item["name"]: url_of(item["key"]) for item in artifacts},
         "artifacts": artifacts,
-        "warnings": [*data["warnings"], *trail.output("upload_design").get("warnings", [])],
+        "warnings": [*data["warnings"], *trail.warnings()],
         "steps": trail.timeline(),
         "error": _error(state.error) if status is not Status.COMPLETED else None,
         "last_error": trail.last_error,
@@ -197,7 +198,8 @@ def _film(data: Mapping[str, Any], trail: Trail) -> dict[str, Any] | None:
     done = {note["frame"]: note for note in trail.notes("render_design") if note["event"] == "frame_done"}
     relit = sum(note.get("engine") == Engine.RELIGHT for note in done.values())
     cached = sum(bool(note.get("cached")) for note in done.values())
-    return {"frames_done": len(done), "frames": data["film_frames"], "relit": relit, "cached": cached}
+    film: dict[str, Any] = {"frames_done": len(done), "frames": data["film_frames"], "relit": relit, "cached": cached}
+    return film | _left_out(trail, FILM)
 
 
 def _model(
@@ -217,7 +219,13 @@ def _model(
             case "model_done":
                 report = note["report"]
                 model.update(status="done", error=None, progress=1.0, seconds=report.get("total_s"), report=report)
-    return model
+    return model | _left_out(trail, MODEL)
+
+
+def _left_out(trail: Trail, extra: str) -> dict[str, Any]:
+    """What is said of an extra that the job does without; nothing of another."""
+    notes = [note for note in trail.notes("render_design") if note["event"] == LEFT_OUT and note["extra"] == extra]
+    return {"status": LEFT_OUT_STATUS, "error": notes[-1]["error"]} if notes else {}
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -259,7 +267,7 @@ def events_of(entry: Entry, record: Record) -> list[dict[str, Any]]:
         view = note["view"]
         return event(EventType.PREVIEW_READY, view=view, preview_url=f"/v1/jobs/{record['id']}/previews/{view}")
     finished = entry.kind is EntryKind.STEP_FINISHED or "finished" in note
-    if note.get("event") in ("frame_done", "model_done") or (finished and step in _TELLING_STEPS):
+    if note.get("event") in ("frame_done", "model_done", LEFT_OUT) or (finished and step in _TELLING_STEPS):
         return event(EventType.PROGRESS, step=step)
     return []
 

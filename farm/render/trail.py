@@ -21,6 +21,10 @@ STEPS = (
     "associate_media",
     "complete_job",
 )
+FILM = "film"
+"""What the film is called among a job's extras; the model is `farm.domain.fingerprint.MODEL`."""
+LEFT_OUT = "extra_left_out"
+"""The note, and the warning, of an extra that could not be made; it is not begun again after a crash."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +67,10 @@ class Trail:
     def notes(self, step: str) -> Sequence[Mapping[str, Any]]:
         passage = self.passages.get(step)
         return passage.notes if passage else ()
+
+    def warnings(self) -> list[Mapping[str, Any]]:
+        """What the steps found that the caller should know."""
+        return [warning for passage in self.passages.values() for warning in passage.output.get("warnings", [])]
 
     @property
     def status(self) -> Status:

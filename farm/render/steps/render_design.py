@@ -14,10 +14,12 @@ from farm.render import making
 from farm.render.fan import all_of
 from farm.render.ports import FilmTask, ModelTask, TextureRef, ViewDone
 from farm.render.steps.compose_design import COMPOSED
+from farm.render.steps.extras import Extras
 from farm.render.steps.losses import Losses, failure
 from farm.render.steps.parts import Parts, blocking
 from farm.render.steps.previews import previewing
 from farm.render.steps.shots import Camera, Shot, facts_of, frames, stills
+from farm.render.trail import FILM
 from farm.saga.clock import sleep
 from farm.saga.retry import RetryPolicy
 from farm.saga.step import StepContext
@@ -50,11 +52,12 @@ class RenderDesign:
         if mode.stills:
             artifacts += await self._stills(ctx, camera, made, losses)
         await ctx.reach("inside")
+        extras = Extras(ctx, kept=bool(artifacts))
         if mode.film:
-            artifacts.append(await self._film(ctx, camera, losses))
+            await extras.make(FILM, lambda: self._film(ctx, camera, losses))
         if ctx.input["request"].get("model", False):
-            artifacts.append(await self._model(ctx, losses))
-        return {"artifacts": artifacts, "made": made}
+            await extras.make(MODEL, lambda: self._model(ctx, losses))
+        return {"artifacts": artifacts + await extras.whole(), "made": made} | extras.told()
 
     async def compensate(self, ctx: StepContext) -> None:
         prefix = keys.work(ctx.input["tenant"], ctx.saga_id)
@@ -158,16 +161,20 @@ class RenderDesign:
         for shot, result in (await camera.kept([one for one in frames(count) if one.frame not in done])).items():
             await finished(shot, result)
         await all_of(one(shot) for shot in frames(count) if shot.frame not in done)
-        film = await self._parts.workers.encode(
-            FilmTask(
+        films: list[dict[str, Any]] = []
+
+        async def encode(_: int) -> None:
+            task = FilmTask(
                 tenant=ctx.input["tenant"],
                 job_id=ctx.saga_id,
                 token=new_token(),
                 frames=tuple(done[frame] for frame in range(count)),
                 fps=fps,
             )
-        )
-        return film.to_dict()
+            films.append((await self._parts.workers.encode(task)).to_dict())
+
+        await _persistently(ctx, FILM, self._view_retry, 0, encode, losses)
+        return films[-1]
 
     @property
     def _view_retry(self) -> RetryPolicy:

@@ -45,6 +45,8 @@ class StoreOutputs:
             "made": ctx.outputs["render_design"].get("made", {}),
             "outputs": stored,
         }
+        if warnings := ctx.outputs["render_design"].get("warnings"):
+            manifest["warnings"] = warnings
         data = json.dumps(manifest, indent=1, sort_keys=True).encode()
         await blocking(store.put, keys.manifest(tenant, ctx.saga_id), data, content_type="application/json")
         return {"artifacts": stored}

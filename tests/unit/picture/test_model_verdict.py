@@ -15,10 +15,14 @@ from blender.glb import Glb
 from blender.model import write_model
 from blender.protocol import PANELS, ModelOrder, PanelPrint
 from blender.template import load_template
+from farm.domain.request import parse_request
+from farm.domain.template import Template
 from farm.picture.light import linear_rgb
-from farm.picture.model_verdict import Surface, judge_model
+from farm.picture.model_verdict import MOST_PRINT_ERROR, Surface, judge_model
 from farm.picture.texture import PanelTexture
 from farm.picture.verdict import Verdict
+from farm.render.prepare import normalise
+from farm.render.tasks.compose_task import composed, facts_of
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "templates" / "crew-tee"
@@ -103,6 +107,30 @@ def test_an_honest_model_passes(tmp_path: Path, surface: Surface, design: str | 
         textures[panel] = one
     verdict = Case(tmp_path, surface, fabric, textures).verdict()
     assert verdict.ok, (verdict.reasons, verdict.measures)
+
+
+@pytest.mark.parametrize(
+    ("design", "colour", "size", "aspect"),
+    [
+        ("nordlys.png", "navy", 512, "1:1"),
+        ("wild-meadow.png", "white", 512, "1:1"),
+        ("wild-meadow.png", "heather-grey", 64, "4:1"),
+    ],
+)
+def test_an_honest_model_passes_at_every_size_that_can_be_asked_for(
+    tmp_path: Path, surface: Surface, design: str, colour: str, size: int, aspect: str
+) -> None:
+    """A print's texels are as fine as the pictures need: what is judged may not hang on it."""
+    asked = parse_request({"fabric_color": colour, "size": size, "aspect": aspect})
+    template = Template.load(TEMPLATE)
+    request = normalise(asked, template.placements(asked.preset, asked.placements, 1))
+    with Image.open(ROOT / "examples" / design) as opened:
+        pixels = np.asarray(opened.convert("RGBA"))
+    (texture,) = composed(request, {0: pixels}, template=TEMPLATE, facts=facts_of(TEMPLATE))
+    case = Case(tmp_path, surface, request["fabric_color"], {"front": texture})
+    assert case.verdict().ok, case.verdict()
+    assert case.verdict().measures["front_print_error"] < MOST_PRINT_ERROR / 2
+    assert _mirrored(case).code == _moved(case).code == "wrong_print"
 
 
 def test_a_print_in_the_colour_of_the_cloth_is_no_missing_print(tmp_path: Path, surface: Surface) -> None:
