@@ -84,6 +84,7 @@ class FollowedJob:
                         "progress": record["progress"],
                         "eta_s": record["eta_s"],
                         "views": {view["view"]: view["progress"] for view in record["views"]},
+                        **({"model": record["model"]["progress"]} if record["model"] else {}),
                     }
                     self._tell()
 

@@ -12,6 +12,9 @@ from serve_app.sessions import COOKIE, Session
 
 router = APIRouter(tags=["session"])
 
+_FORM_BYTES = 64 * 1024
+"""What a form has around the file that is sent with it, at most."""
+
 
 @router.post("/session", response_model=SessionJson, responses=problems())
 async def open_session(
@@ -62,5 +65,6 @@ def _shown(services: Services, session: Session) -> dict[str, Any]:
         "design_max_bytes": services.settings.design_max_bytes,
         "design_max_pixels": services.settings.design_max_pixels,
         "dpi_floor": services.settings.dpi_floor,
+        "manifest_max_bytes": min(services.settings.manifest_max_bytes, services.settings.body_max_bytes - _FORM_BYTES),
         "currency": services.settings.currency,
     }

@@ -340,6 +340,7 @@ class SessionJson(BaseModel):
     design_max_bytes: int = Field(description="The largest design file, so that a page can say so before the upload.")
     design_max_pixels: int = Field(description="The most pixels of a design.")
     dpi_floor: float = Field(description="Prints under this are refused; 0: none.")
+    manifest_max_bytes: int = Field(description="The largest manifest that can be sent with a form.")
     currency: str = Field(examples=["USD"], description="Of every cost.")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from farm.adapters.memory_heartbeat import MemoryProgressBoard
 from farm.domain import keys
 from farm.errors import BadPicture, StorageUnavailable
 from farm.render.ports import ViewTask
@@ -106,6 +107,45 @@ async def test_jobs_are_found_by_a_part_of_their_name(shop: Shopfront) -> None:
         found = (await shop.client.get("/v1/jobs", params={"find": text})).json()
         assert {job["id"] for job in found["jobs"]} == {job["id"] for job in expected}
         assert found["cursor"] is None
+
+
+async def test_the_design_of_a_job_is_there_to_be_used_again(shop: Shopfront) -> None:
+    job = (await shop.client.post("/v1/jobs", **form())).json()
+    async with shop.workshop.running():
+        await shop.workshop.ended(job["id"])
+    design = await shop.client.get(f"/v1/jobs/{job['id']}/designs/0")
+    assert (design.status_code, design.headers["content-type"], design.content[:4]) == (200, "image/png", b"\x89PNG")
+    again = (await shop.client.post("/v1/jobs", **form(design.content))).json()
+    assert again["designs"] == job["designs"]
+    for number, status in ((1, 404), (8, 422)):
+        assert (await shop.client.get(f"/v1/jobs/{job['id']}/designs/{number}")).status_code == status
+    shop.workshop.objects.delete([keys.design("default", job["id"], 0)])
+    gone = await shop.client.get(f"/v1/jobs/{job['id']}/designs/0")
+    assert (gone.status_code, gone.json()["code"]) == (410, "design_gone")
+
+
+async def test_a_view_that_begins_anew_takes_no_progress_back(shop: Shopfront) -> None:
+    gate = asyncio.Event()
+
+    async def hold(task: ViewTask) -> None:
+        await gate.wait()
+
+    shop.workshop.painters.before = hold
+    job = (await shop.client.post("/v1/jobs", **form(views=["front_0deg"]))).json()
+    async with shop.workshop.running():
+        async with asyncio.timeout(20):
+            while (await shop.client.get(job["status_url"])).json()["status"] != "rendering":
+                await asyncio.sleep(0.02)
+        board = shop.workshop.service.live
+        assert isinstance(board, MemoryProgressBoard)
+        told = []
+        for share in (0.9, 0.2):
+            await board.report(job["id"], "front_0deg", share)
+            told.append((await shop.client.get(job["status_url"])).json())
+        gate.set()
+        await shop.workshop.ended(job["id"])
+    assert told[0]["progress"] == told[1]["progress"] > 10
+    assert [view["views"][0]["progress"] for view in told] == [0.9, 0.9]
 
 
 async def test_an_address_that_there_is_not(shop: Shopfront) -> None:

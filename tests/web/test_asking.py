@@ -82,6 +82,16 @@ def test_what_is_refused_is_told_beside_where_it_was_done(page: Page, live: Live
     expect(row).to_contain_text("3D model")
     expect(row).not_to_contain_text("views")
 
+    page.goto(f"{live.url}/catalog")
+    runs = asked_for(page, "/v1/catalog-runs?dry_run")
+    rows = tmp_path / "spring.csv"
+    with rows.open("wb") as file:
+        file.truncate(33_000_000)
+    page.set_input_files("#file", rows)
+    expect(page.get_by_role("alert")).to_contain_text("33.0 MB; a form takes 31.9 MB")
+    expect(page.get_by_role("button", name="Check the manifest")).to_be_disabled()
+    assert runs == []
+
 
 def test_a_job_is_changed_and_nothing_of_it_is_lost(page: Page, live: LiveFarm) -> None:
     """As the command line makes them: two layers of two designs, and what no field shows."""

@@ -4,7 +4,7 @@ import { $, ago, api, duration, frame, make, money, problemNotice, replace, sess
 import { runTag } from "./runs.js";
 
 frame("/catalog");
-const { currency } = await session();
+const { currency, manifest_max_bytes: most } = await session();
 
 const EVERY_MS = 2000;
 let runs = [];
@@ -71,6 +71,11 @@ take($("#file").files[0]); // and so a file
 
 function take(file) {
   if (!file) return;
+  const large = file.size > most;
+  replace($("#file-said"), large && problemNotice({
+    message: `${file.name} has ${(file.size / 1e6).toFixed(1)} MB; a form takes ${(most / 1e6).toFixed(1)} MB.`, hint: "Pack it with gzip, or give its address.",
+  }));
+  if (large) { $("#file").value = ""; return; }
   chosen = file;
   $("#drop-words").textContent = file.name;
   $("#drop-facts").textContent = `${(file.size / 1e6).toFixed(2)} MB. Choose again to change it.`;

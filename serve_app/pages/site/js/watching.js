@@ -41,7 +41,7 @@ export function watch(job) {
   if (job.phase === "ended") return;
   const path = new URL(job.status_url).pathname;
   leave = follow(job.events_url, gathered(async () => show(await api(path))), (data) => {
-    for (const [view, share] of Object.entries(data.views ?? {})) shots.get(view)?.progress(share);
+    for (const [view, share] of Object.entries({ ...data.views, model: data.model ?? 0 })) shots.get(view)?.progress(share);
     tellWhole(data.progress, data.eta_s);
   });
 }
