@@ -14,6 +14,8 @@ export FARM_HOME FARM_NULL_EFFECTS=yes FARM_REQUESTS_PER_MINUTE=1000000
 .venv/bin/farm serve --port "$PORT" >/dev/null 2>"$FARM_HOME/serve.log" &
 readonly SERVICE=$!
 end() {
+    local code=$?
+    [ "$code" = 0 ] || { echo "fuzz: the service said last:" >&2; tail -n 40 "$FARM_HOME/serve.log" >&2; }
     kill "$SERVICE" 2>/dev/null || true
     wait "$SERVICE" 2>/dev/null || true
     .venv/bin/farm down --now >/dev/null 2>&1 || true
