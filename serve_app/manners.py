@@ -7,7 +7,7 @@ from farm.errors import BodyTooLarge, HostNotServed
 from serve_app.conditions import stated_bytes
 from serve_app.hosts import Hosts
 from serve_app.policy import policy
-from serve_app.problems import problem_of
+from serve_app.problems import problem_of, unexpected
 
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -33,8 +33,12 @@ class Manners:
             await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def polite(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY.items():
                     headers.setdefault(name, value)
@@ -61,4 +65,11 @@ class Manners:
         if not self._hosts.answer(host := headers.get("host", ""), scope["method"], scope["path"]):
             await problem_of(HostNotServed(host=host[:100]))(scope, receive, polite)
             return
-        await self._app(scope, bounded, polite)
+        try:
+            await self._app(scope, bounded, polite)
+        except Exception as error:
+            if started:
+                raise
+            # Here and not outside of everything, where the framework would answer it: such an answer is the farm's too,
+            # and has its headers. The proxy takes one that has not for its own.
+            await unexpected(scope["method"], scope["path"], error)(scope, receive, polite)

@@ -157,18 +157,21 @@ def install(app: FastAPI) -> None:
         }
         return _answer(status, body, headers=headers)
 
-    @app.exception_handler(Exception)
-    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-        # Nothing of an unexpected error goes out: it may hold anything. The log has it, under the same number.
-        number = secrets.token_hex(4)
-        log.error("unexpected error %s at %s %s", number, request.method, request.url.path, exc_info=error)
-        body = _body(500, f"Something went wrong in the farm; its log knows it as {number}.")
-        body |= {
-            "code": "farm_error",
-            "retryable": True,
-            "hint": "Try again; tell the operator the number if it stays.",
-        }
-        return _answer(500, body)
+
+def unexpected(method: str, path: str, error: Exception) -> JSONResponse:
+    """The answer for what nobody foresaw.
+
+    Nothing of such an error goes out: it may hold anything. The log has it, under the same number.
+    """
+    number = secrets.token_hex(4)
+    log.error("unexpected error %s at %s %s", number, method, path, exc_info=error)
+    body = _body(500, f"Something went wrong in the farm; its log knows it as {number}.")
+    body |= {
+        "code": "farm_error",
+        "retryable": True,
+        "hint": "Try again; tell the operator the number if it stays.",
+    }
+    return _answer(500, body)
 
 
 def _allowed(request: Request) -> list[str]:

@@ -113,3 +113,23 @@ async def test_a_store_that_is_away_lets_nobody_in(shop: Shopfront) -> None:
     answer = await Served(Away()).client.post("/v1/jobs", **form(DESIGN))
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     assert "Retry-After" in answer.headers
+
+
+async def test_what_nobody_foresaw_is_the_farms_own_answer(shop: Shopfront, guard: KeyGuard) -> None:
+    """And is not taken for that of a proxy without a replica, which would call the farm a starting one."""
+
+    async def broken() -> None:
+        raise RuntimeError("a secret")
+
+    async def opening() -> Guard:
+        return guard
+
+    shop.app.add_api_route("/broken", broken)
+    transport = httpx.ASGITransport(Gate(shop.app, opening))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        for answer in (await client.get("/broken"), await client.head("/broken")):
+            assert answer.status_code == 500
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["content-type"] == "application/problem+json"
+        told = (await client.get("/broken")).json()
+        assert (told["code"], "secret" in str(told)) == ("farm_error", False)
