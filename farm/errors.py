@@ -156,6 +156,13 @@ class FetchRefused(InvalidRequest):
     hint = "Use a public https address, or ask the operator to add the host to FARM_FETCH_HOSTS."
 
 
+class SharePage(FetchRefused):
+    """{address} is no file: {reason}."""
+
+    code = "share_page"
+    hint = "Give an address behind which the file itself lies, as a browser's private window would download it."
+
+
 class WebhookRefused(InvalidRequest):
     """Nothing may be sent to {address}: {reason}."""
 

@@ -14,7 +14,8 @@ from urllib3.exceptions import HTTPError
 from farm.adapters.border import border, said
 from farm.adapters.open_internet import shown
 from farm.adapters.s3_client import packets, s3_client
-from farm.adapters.web import Answer
+from farm.adapters.unpacked import Unpackable, packing_of
+from farm.adapters.web import Answer, plain
 from farm.errors import DesignNotFound, FarmError, FetchFailed, FetchRefused
 
 if TYPE_CHECKING:
@@ -58,8 +59,13 @@ class S3Source:
         try:
             with _border(address):
                 size_bytes = int(found["ContentLength"])
-                chunks = self._body(address, found["Body"], size_bytes, limit_bytes)
-            yield Answer(identity=_identity(address, found), size_bytes=size_bytes, chunks=chunks)
+                packing = packing_of(found.get("ContentEncoding", ""))
+            packed = self._body(address, found["Body"], size_bytes, limit_bytes)
+            yield Answer(
+                identity=_identity(address, found),
+                size_bytes=size_bytes if packing is None else None,
+                chunks=plain(packed, packing, address=address, limit_bytes=limit_bytes),
+            )
         finally:
             # What a connection says while it is given up concerns nobody.
             with suppress(Exception):
@@ -119,8 +125,10 @@ def _border(address: str) -> AbstractContextManager[None]:
                 return DesignNotFound(address=shown(address))
             if code in _FORBIDDEN:
                 return FetchRefused(address=shown(address), reason=f"S3 answers {code}")
+        if isinstance(error, Unpackable):
+            return FetchRefused(address=shown(address), reason=str(error))
         if isinstance(error, ParamValidationError | UnicodeError):
             return FetchRefused(address=shown(address), reason="no bucket or object can have that name")
         return FetchFailed(address=shown(address), reason=said(error))
 
-    return border(failed, ClientError, BotoCoreError, HTTPError, OSError, UnicodeError)
+    return border(failed, ClientError, BotoCoreError, HTTPError, OSError, UnicodeError, Unpackable)
