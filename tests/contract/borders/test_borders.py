@@ -202,7 +202,7 @@ def uses(request: pytest.FixtureRequest, designs: Designs, store: S3Store, post:
 # Two answers that once left as they came.
 @example(says=b"HTTP/1.1 302 Found\r\nLocation: /gr\xc3\xbcn.png\r\nContent-Length: 0\r\n\r\n", resets=False)
 @example(says=b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<a>", resets=False)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(says=ANSWERS, resets=st.booleans())
 def test_whatever_a_server_says(uses: Uses, broken: Peer, says: bytes, resets: bool) -> None:
     broken.says, broken.resets = says, resets
@@ -321,7 +321,7 @@ def test_what_the_caller_raises_meanwhile_is_the_callers(broken: Peer, designs: 
             take(address)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["file:///", "file://", "s3://", "s3://tees/", "https://", f"http://{HOST}:1/", ""]), st.text())
 def test_whatever_stands_in_an_address(designs: Designs, broken: Peer, post: WebPost, begin: str, rest: str) -> None:
     broken.says, broken.resets = b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n", False
