@@ -9,6 +9,7 @@ from farm.domain.web_address import WebAddress
 from farm.errors import SharePage
 
 _DROPBOX = frozenset({"www.dropbox.com", "dropbox.com"})
+_DROPBOX_FILE = ("/s/", "/scl/fi/")
 _DRIVE = frozenset({"drive.google.com", "docs.google.com"})
 _DRIVE_FILE = re.compile(r"/(?:file|document|spreadsheets|presentation)/(?:u/\d+/)?d/([\w-]+)")
 _OTHERS = {
@@ -62,11 +63,9 @@ def no_page(url: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _dropbox(address: WebAddress, path: str, query: str) -> WebAddress:
     """``dl=1`` is documented for shared files: https://help.dropbox.com/share/force-download."""
-    if path.startswith(("/sh/", "/scl/fo/", "/home", "/preview")):
+    if not path.startswith(_DROPBOX_FILE):
         reason = "it is a folder or a page of Dropbox; share the file itself, and give its link"
         raise SharePage(address=shown(address.url), reason=reason)
-    if not path.startswith(("/s/", "/scl/fi/")):
-        return address
     given = parse_qsl(query, keep_blank_values=True)
     if any(name == "raw" for name, _ in given):
         return address

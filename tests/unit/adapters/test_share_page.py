@@ -24,7 +24,7 @@ PAGES = {
     "https://drive.google.com/open?id=1A-b_C": "uc?export=download&id=1A-b_C",
     "https://docs.google.com/spreadsheets/d/1A-b_C/edit": "uc?export=download&id=1A-b_C",
     "https://drive.google.com/drive/folders/1A-b_C": "uc?export=download&id=FILE_ID",
-    f"{DROPBOX}/scl/fo/tok/folder?rlkey=k&dl=0": "share the file itself",
+    f"{DROPBOX}/sh/tok/folder?dl=0": "share the file itself",
     f"{DROPBOX}/home/designs": "share the file itself",
     "https://1drv.ms/i/s!abc": "OneDrive",
     "https://we.tl/t-abc": "WeTransfer",
