@@ -24,7 +24,7 @@ from typing import Any
 import redis
 
 import farm
-from farm.adapters.redis_blocking import open_blocking
+from farm.adapters.redis_blocking import open_blocking, require_fit
 from farm.adapters.redis_board import BOARD
 from farm.adapters.redis_link import translated
 from farm.errors import BackupBroken, Conflict, StoreUnavailable
@@ -205,6 +205,7 @@ def read_backup(url: str, path: Path, *, replace: bool = False) -> Backup:
     """
     head, keys = check_backup(path)
     with _client(url) as client, translated():
+        require_fit(client)
         if _coordinated(client):
             raise Conflict(reason="coordinators are at work on this store; end the farm first")
         if client.dbsize() and not client.exists(RESTORING) and not replace:

@@ -13,6 +13,7 @@ from redis.sentinel import Sentinel
 from farm.adapters.redis_address import Address, valid_address
 from farm.adapters.redis_errors import leaves
 from farm.adapters.redis_standing import QUESTIONS, Standing
+from farm.errors import StoreNotWritable
 
 
 def open_blocking(url: str, *, timeout_s: float, retries: int = 0, **options: Any) -> redis.Redis:
@@ -48,6 +49,20 @@ def standing_of(client: redis.Redis) -> Standing:
         return Standing.of([_answer(connection) for _ in QUESTIONS])
     finally:
         client.connection_pool.release(connection)
+
+
+def require_fit(client: redis.Redis) -> None:
+    """See that what is written to this server stays there.
+
+    Raises:
+        StoreNotWritable: it is a replica.
+        StoreUnfit: saying why.
+    """
+    standing = standing_of(client)
+    if standing.replica:
+        raise StoreNotWritable(reason=f"{standing.name} is a replica")
+    if (trouble := standing.trouble) is not None:
+        raise trouble
 
 
 def _answer(connection: Any) -> Any:

@@ -1,6 +1,5 @@
 """A process's connections to its store: one pool for what asks and one for what waits, both bounded, both patient."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -77,10 +76,8 @@ class Connections:
 
 class _Pool(BlockingConnectionPool):
     async def release(self, connection: Any) -> None:
-        # Shielded: whoever is cancelled just here would keep the connection for ever.
-        await asyncio.shield(self._release(connection))
-
-    async def _release(self, connection: Any) -> None:
-        if connection.should_reconnect():  # here, because the pool would hold its lock meanwhile
+        if connection.should_reconnect():
+            # Here, and without waiting for the other end: the pool would hold its lock meanwhile, and whoever is
+            # cancelled while it waits for that lock would keep the connection for ever.
             await connection.disconnect(nowait=True)
         await super().release(connection)

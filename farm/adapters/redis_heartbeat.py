@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, cast
 
 import redis.asyncio
 
-from farm.adapters.redis_blocking import open_blocking
+from farm.adapters.redis_blocking import open_blocking, standing_of
 from farm.adapters.redis_link import translated
+from farm.errors import StoreNotWritable
 from farm.render.tasks.heartbeat import FARTHEST, Beat, Beats, Board, Grant, ProcessId, Pulse, Shares
 
 _EPOCHS = "farm:beat:epochs"
@@ -78,10 +79,11 @@ def ping(url: str, *, timeout_s: float = 5.0) -> None:
     """Ask the store for a sign of life, as a worker's heartbeat would reach it. Blocks.
 
     Raises:
-        StoreUnavailable: when there is none.
+        StoreUnavailable: when there is none, or it takes no heartbeats.
     """
     with translated(), open_blocking(url, timeout_s=timeout_s) as client:
-        client.ping()
+        if (standing := standing_of(client)).replica:
+            raise StoreNotWritable(reason=f"{standing.name} is a replica")
 
 
 class RedisBeats:

@@ -165,6 +165,7 @@ class RedisLink:
                 raise trouble
             confirms = connection.standing.confirms
             pipe.set(self.key("probe"), 1, px=_PROBE_MS)
+            pipe.delete(self.key("probe"))  # an empty store stays one, as a restore wants it
             if confirms:
                 pipe.execute_command("WAITAOF", 1, 0, _DISK_TIMEOUT_MS)
             answers: list[Any] = await pipe.execute()  # the first refusal raises

@@ -66,6 +66,7 @@ def ping_store(url: str, *, what: str) -> Check:
             try:
                 with translated():
                     client.set("farm:probe", 1, px=60_000)
+                    client.delete("farm:probe")
             except StoreUnavailable as error:
                 trouble = error
     if standing.clustered:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from farm.adapters.redis_heartbeat import RedisProgressBoard, RedisPulse
+from farm.adapters.backup_file import read_backup, write_backup
+from farm.adapters.redis_heartbeat import RedisProgressBoard, RedisPulse, ping
 from farm.adapters.redis_journal import open_linked
 from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_records import RedisDoorbell
+from farm.doctor.parts import ping_store
 from farm.errors import StoreNotDurable, StoreNotWritable, StoreUnavailable
 from farm.render.tasks.heartbeat import Beat, Grant, ProcessId
 from farm.saga.clock import settle
@@ -246,3 +248,24 @@ async def test_a_changed_password_is_a_state_and_no_end(tmp_path: Path, open_sto
         assert refused.value.retryable
         admin.config_set("requirepass", "right")
         await store.journal.create("b", CREATED, projection())
+
+
+async def test_looking_leaves_nothing_and_a_restore_refuses_a_store_that_forgets(
+    tmp_path: Path, open_store: Callable[[str], Store]
+) -> None:
+    with valkey(tmp_path / "good") as good, valkey(tmp_path / "bad", "--appendonly", "no") as bad:
+        await open_store(good.url).ping()
+        await asyncio.to_thread(ping_store, good.url, what="FARM_REDIS_URL")
+        with good.admin() as admin:
+            assert admin.dbsize() == 0
+        await asyncio.to_thread(write_backup, good.url, tmp_path / "backup")
+        with pytest.raises(StoreNotDurable):
+            await asyncio.to_thread(read_backup, bad.url, tmp_path / "backup")
+        await asyncio.to_thread(read_backup, good.url, tmp_path / "backup")
+
+
+def test_a_node_that_reaches_a_replica_is_told_so(pair: tuple[Server, Server]) -> None:
+    one, two = pair
+    ping(one.url)
+    with pytest.raises(StoreNotWritable, match="replica"):
+        ping(two.url)
