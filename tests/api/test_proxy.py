@@ -8,8 +8,10 @@ import pytest
 import redis.asyncio
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from farm.domain.access import Scope
 from farm.errors import StoreUnavailable
@@ -133,3 +135,26 @@ async def test_what_nobody_foresaw_is_the_farms_own_answer(shop: Shopfront, guar
             assert answer.headers["content-type"] == "application/problem+json"
         told = (await client.get("/broken")).json()
         assert (told["code"], "secret" in str(told)) == ("farm_error", False)
+
+
+async def test_what_the_proxy_answers_by_itself_is_said_in_the_farms_words() -> None:
+    """Ray Serve answers 404 until the application is there, and 500 for a replica that died; both as bare text."""
+
+    async def serve_itself(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        status = int(scope["path"].rpartition("/")[2])
+        farms_own = {"X-Content-Type-Options": "nosniff"} if "own" in scope["path"] else {}
+        await PlainTextResponse("Path not found. Ping /-/routes", status, headers=farms_own)(scope, receive, send)
+
+    async def opening() -> Guard:
+        raise StoreUnavailable(reason="nobody asks it")
+
+    gate = httpx.ASGITransport(Gate(serve_itself, opening))
+    async with httpx.AsyncClient(transport=gate, base_url="http://localhost") as client:
+        for status in (404, 408, 500, 503):
+            answer = await client.get(f"/v1/jobs/{status}")
+            assert (answer.status_code, answer.json()["code"]) == (503, "farm_starting"), status
+            assert int(answer.headers["Retry-After"]) > 0
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert (await client.get(f"/own/{status}")).status_code == status, "the application's word stands"
+            assert (await client.get(f"/-/{status}")).status_code == status, "the proxy's own paths are its own"
+        assert (await client.get("/v1/jobs/200")).text.startswith("Path")
