@@ -85,13 +85,13 @@ class Host:
 
     Args:
         stay: it goes on without clients and jobs.
-        needed: it starts everything, though no client is there yet to ask for it.
+        anew: how often in a row it has begun anew without being ready; more than none: it starts everything, unasked.
         born_with: the environment of this process before Ray's was added.
     """
 
-    def __init__(self, settings: Settings, *, stay: bool, needed: bool, born_with: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, *, stay: bool, anew: int, born_with: Mapping[str, str]) -> None:
         self._settings = settings
-        self._needed = needed
+        self._anew = anew
         self._born_with = born_with
         self._home = Home(settings.home)
         self._state = HostState(
@@ -125,9 +125,10 @@ class Host:
                     await self._serve()
                     if self._state.phase is not Phase.ENDING:
                         self._enter(Phase.ENDING)
-                except RayDied as death:
-                    self._begin_anew(str(death))
                 except Exception as error:
+                    died = [] if self._settings.ray_address else _ended_of_ray()
+                    if died and self._anew < RAY_ATTEMPTS:
+                        self._begin_anew(died[0])
                     log.exception("the host cannot go on")
                     self._enter(Phase.FAILED, error=_in_one_line(error))
                     await self._close()
@@ -209,8 +210,25 @@ class Host:
         self._coordinators = start_coordinators(
             self._settings, store_url=self._state.store_url or self._settings.redis_url
         )
-        ray.get([coordinator.ping.remote() for coordinator in self._coordinators], timeout=COORDINATORS_S)
+        self._await_coordinators()
         self._enter(Phase.READY, ray_address=ray.get_runtime_context().gcs_address)
+
+    def _await_coordinators(self) -> None:
+        """Until all answer. Blocks, and looks meanwhile whether what they need lives.
+
+        Raises:
+            RayDied, ray.exceptions.RayError: when they do not.
+        """
+        import ray
+
+        pings = [coordinator.ping.remote() for coordinator in self._coordinators]
+        deadline_s = time.monotonic() + COORDINATORS_S
+        while time.monotonic() < deadline_s:
+            if not ray.wait(pings, num_returns=len(pings), timeout=LOOK_S)[1]:
+                break
+            self._tend_store()
+            self._tend_ray()
+        ray.get(pings, timeout=LOOK_S)
 
     def _inspect_nodes(self) -> None:
         """Refuse a cluster whose nodes would render something else, or reach nothing. Blocks.
@@ -278,7 +296,7 @@ class Host:
             if self._asked is Order.NOW:
                 log.info("told to stop at once; jobs go on at the next start")
                 return
-            if self._state.phase is Phase.IDLE and (self._state.stay or self._needed or Need.FARM in needs):
+            if self._state.phase is Phase.IDLE and (self._state.stay or self._anew or Need.FARM in needs):
                 self._start_farm()
             self._tend_store()
             self._tend_ray()
@@ -326,9 +344,9 @@ class Host:
         Raises:
             RayDied: naming one that does not.
         """
-        if self._state.phase in (Phase.READY, Phase.DRAINING) and not self._settings.ray_address:
+        if not self._settings.ray_address:
             for name in _ended_of_ray():
-                raise RayDied(name)
+                raise RayDied(f"Ray's {name} died")
 
     async def _count_jobs(self, *, anew: bool = False) -> None:
         """How many jobs need this host: all that have not ended, where there is somebody to run them."""
@@ -409,11 +427,12 @@ class Host:
         Ray's part in this process cannot be relied on any more, not even to say goodbye.
         """
         log.error("%s, a part of Ray, died: the host begins anew; jobs go on where the journal has them", what)
+        anew = 1 if self._state.phase in (Phase.READY, Phase.DRAINING) else self._anew + 1
         self._enter(Phase.STARTING, ray_address="")
         if self._asked is not None:
             self._home.order(self._state, self._asked)
         self._end_leftovers()
-        command = self._home.host_command(stay=self._state.stay, needed=True)
+        command = self._home.host_command(stay=self._state.stay, anew=anew)
         os.execve(command[0], command, self._born_with)
 
     def _end_leftovers(self) -> None:
@@ -503,6 +522,8 @@ def _start_ray(settings: Settings, home: Home) -> None:
 
 def _ended_of_ray() -> list[str]:
     """Of the Ray that this process started: control store and raylet, where they have ended."""
+    if "ray" not in sys.modules:
+        return []
     from ray._private import worker
 
     node: Any = worker._global_node
@@ -537,14 +558,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m farm.actors.host", description=__doc__.splitlines()[0])
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--stay", action="store_true", help="go on without clients and jobs")
-    parser.add_argument("--needed", action="store_true", help="there are jobs: start everything, ask nobody")
+    parser.add_argument("--anew", type=int, default=0, help="how often it has begun anew: start everything, unasked")
     arguments = parser.parse_args()
     os.environ["FARM_HOME"] = str(arguments.home.absolute())
     born_with = dict(os.environ)
     settings = Settings.load()
     start_logging(settings)
     Home(settings.home).create()
-    host = Host(settings, stay=arguments.stay, needed=arguments.needed, born_with=born_with)
+    host = Host(settings, stay=arguments.stay, anew=arguments.anew, born_with=born_with)
     sys.exit(asyncio.run(host.run()))
 
 

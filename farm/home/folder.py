@@ -186,14 +186,14 @@ class Home:
         state.write(self.state_file)
         return state
 
-    def host_command(self, *, stay: bool, needed: bool = False) -> list[str]:
+    def host_command(self, *, stay: bool, anew: int = 0) -> list[str]:
         """The command line of a host of this home.
 
         Args:
-            needed: it starts everything, though no client is there yet to ask for it.
+            anew: how often in a row it has begun anew without being ready; such a host starts everything, unasked.
         """
         command = [sys.executable, "-P", "-m", "farm.actors.host", "--home", str(self.path)]
-        return [*command, *(["--stay"] if stay else []), *(["--needed"] if needed else [])]
+        return [*command, *(["--stay"] if stay else []), *(["--anew", str(anew)] if anew else [])]
 
     def host_environment(self) -> dict[str, str]:
         """This environment as a host may have it: drills travel with jobs, they are none of the farm's."""

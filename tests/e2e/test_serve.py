@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from farm.home import process
-from farm.home.folder import Home
+from farm.home.folder import MARK, Home
 from tests.e2e.terminal import Terminal
 from tests.ports import free_port
 
@@ -103,25 +103,37 @@ def test_the_documented_examples_run_word_for_word(service: Service, tmp_path: P
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_it_outlives_its_host_and_says_so_meanwhile(service: Service) -> None:
+def test_it_outlives_its_host_and_its_ray_and_says_so_meanwhile(service: Service) -> None:
     first = Home(service.terminal.home).host()
     assert first is not None
     os.kill(process.pid_of(first.process), signal.SIGKILL)
+    _served_again(service)
+    second = Home(service.terminal.home).host()
+    assert second is not None
+    assert second.process != first.process
+    for found in process.marked(MARK, str(service.terminal.home)):
+        if b"gcs_server" in Path(f"/proc/{process.pid_of(found)}/cmdline").read_bytes():
+            os.kill(process.pid_of(found), signal.SIGKILL)
+    _served_again(service)
+    third = Home(service.terminal.home).host()
+    assert third is not None
+    assert third.process == second.process, "the host began anew, in the process that it was"
+    assert third.ray_address != second.ray_address
+
+
+def _served_again(service: Service) -> None:
+    """Ask until it serves, after it was away; nothing but our own words is heard meanwhile."""
     seen: set[int] = set()
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s and (503 not in seen or not _ready(service.url)):
-        assert service.process.poll() is None, "it ended with its host"
+        assert service.process.poll() is None, "it ended with what it serves on"
         with suppress(httpx.TransportError):  # connections of the moment in which the proxy died
             seen.add(_told_to_wait(service.url))
         time.sleep(0.1)
     assert 503 in seen
     assert seen <= {200, 401, 503}, "no word of Ray Serve's own, such as 404, is taken for the farm's"
-    second = Home(service.terminal.home).host()
-    assert second is not None
-    assert second.process != first.process
-    asked = urllib.request.Request(f"{service.url}/v1/jobs", headers={"Authorization": f"Bearer {service.key}"})
-    with urllib.request.urlopen(asked, timeout=30) as answer:
-        assert answer.status == 200, "the key of before opens it"
+    asked = {"Authorization": f"Bearer {service.key}"}
+    assert httpx.get(f"{service.url}/v1/jobs", headers=asked, timeout=30).status_code == 200, "by the key of before"
 
 
 def _told_to_wait(url: str) -> int:
