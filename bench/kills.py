@@ -2,16 +2,17 @@
 
     python -m bench.kills --minutes 10 --every 15
 
-A farm of its own in a temporary home: real store with an fsync per append, real Ray and Ray Serve, real sockets. The jobs
-want one small picture, always the same: the first renders it, before anything is killed, and the others find it kept,
-so that what is measured is not Blender. A post that is cut off or told to wait is sent again under the same Idempotency-Key, as clients
-should. At the end every accepted job must have ended, the audit must be clean, and nothing but 202, 503 and cut
-connections was met. The victims are processes of that home alone, found by its files and by the mark that a host's
-children inherit.
+A farm of its own in a temporary home: real store with an fsync per append, real Ray and Ray Serve, real sockets. The
+jobs want one small picture, always the same: the first renders it, before anything is killed, and the others find it
+kept, so that what is measured is not Blender. A post that is cut off or told to wait is sent again under the same
+Idempotency-Key, as clients should. At the end every accepted job must have ended, the audit must be clean, and nothing
+but 202, 503 and cut connections was met. The victims are processes of that home alone, found by its files and by the
+mark that a host's children inherit.
 """
 
 import argparse
 import asyncio
+import io
 import itertools
 import json
 import os
@@ -32,6 +33,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from PIL import Image
+
 from farm.adapters.embedded_store import EmbeddedStore
 from farm.home import process
 from farm.home.folder import MARK, Home
@@ -110,7 +113,8 @@ class Met:
 
     def gaps(self) -> list[float]:
         """Seconds between one accepted job and the next."""
-        times = [self.began_s, *sorted(self.accepted.values()), self.ended_s]
+        accepted = sorted(at_s for at_s in self.accepted.values() if at_s > self.began_s)
+        times = [self.began_s, *accepted, self.ended_s]
         return [after - before for before, after in itertools.pairwise(times)]
 
     def until_next(self) -> dict[str, list[float]]:
@@ -125,7 +129,12 @@ class Met:
 
 
 def design() -> bytes:
-    return (Path(__file__).parents[1] / "examples" / "nordlys.png").read_bytes()
+    """A small one."""
+    with Image.open(Path(__file__).parents[1] / "examples" / "tidewater-badge.png") as picture:
+        picture.thumbnail((300, 300))
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 async def post(client: httpx.AsyncClient, met: Met, going_on: Callable[[], bool]) -> None:
@@ -156,15 +165,14 @@ async def post(client: httpx.AsyncClient, met: Met, going_on: Callable[[], bool]
 
 
 async def kill_in_turn(victims: Victims, met: Met, every_s: float, going_on: Callable[[], bool]) -> None:
-    """One after the other; one that is not there (yet) is counted, and it is the next one's turn."""
-    turn = 0
+    """One every so many seconds: of those that are there, the one that has been killed least."""
     while going_on():
         await asyncio.sleep(every_s)
-        name = victims.names[turn % len(victims.names)]
-        turn += 1
-        if victims.kill(name):
-            met.kills.append((time.monotonic(), name))
-        else:
+        killed = Counter(name for _, name in met.kills)
+        for name in sorted(victims.names, key=lambda name: killed[name]):
+            if victims.kill(name):
+                met.kills.append((time.monotonic(), name))
+                break
             met.not_there[name] += 1
 
 
@@ -229,6 +237,7 @@ def measure(minutes: float, every_s: float, folder: Path) -> dict[str, Any]:
         "FARM_HOME": str(folder),
         "FARM_REQUESTS_PER_MINUTE": "1000000",
         "FARM_DECODERS": "1",
+        "FARM_RENDER_SLOTS": "1",
     }
     farm = [sys.executable, "-m", "farm.cli"]
     with (folder / "serve.log").open("w") as log:
