@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Iterator
 
 import uvicorn
@@ -72,6 +73,12 @@ class StandIn:
         self._serving: asyncio.Task[None] | None = None
         self._door: socket.socket | None = None
         self._inode = 0
+        self._since_s = 0.0
+
+    @property
+    def alone_s(self) -> float:
+        """For how long it has been answering in the service's place by now; 0 while the service is there."""
+        return time.monotonic() - self._since_s if self._server is not None else 0.0
 
     async def watch(self) -> None:
         """Until cancelled: listen while nobody else does."""
@@ -103,6 +110,7 @@ class StandIn:
             door.close()
             return
         self._door = door
+        self._since_s = time.monotonic()
         self._inode = inode_of(door)
         config = uvicorn.Config(_drained, lifespan="off", log_config=None, access_log=False, timeout_keep_alive=1)
         self._server = _Server(config)

@@ -21,8 +21,11 @@ from farm.settings import Settings
 if TYPE_CHECKING:
     from farm.cli.driver import Driver
     from farm.cli.link import FarmLink
+    from serve_app.standing_in import StandIn
 
 LOOK_S = 0.2
+SILENT_S = 60.0
+"""How long Ray Serve may leave the port without a proxy before all that serves is started again."""
 FIRST_WAIT_S = 0.1
 MOST_WAIT_S = 20.0
 """Between two tries to start it again; doubles from the first, for as long as no life is longer than that."""
@@ -59,8 +62,9 @@ async def _serve(settings: Settings, host: str, port: int) -> int:
 
     _check_free(host, port)
     async with hearing_interrupts() as interrupts:
-        standing_in = asyncio.create_task(StandIn(host, port).watch())
-        serving = asyncio.create_task(Service(settings, host, port).run())
+        stand_in = StandIn(host, port)
+        standing_in = asyncio.create_task(stand_in.watch())
+        serving = asyncio.create_task(Service(settings, host, port, stand_in).run())
         try:
             while not (interrupts.count or interrupts.gone or serving.done()):
                 readiness.tell("WATCHDOG=1")
@@ -79,8 +83,9 @@ async def _serve(settings: Settings, host: str, port: int) -> int:
 class Service:
     """What is served, through all deaths of the farm's own processes."""
 
-    def __init__(self, settings: Settings, host: str, port: int) -> None:
+    def __init__(self, settings: Settings, host: str, port: int, stand_in: "StandIn") -> None:
         self._settings = settings
+        self._stand_in = stand_in
         self._home = Home(settings.home)
         self._host = host
         self._port = port
@@ -126,6 +131,7 @@ class Service:
             async with driving(self._home, link.host, host=self._host, port=self._port) as driver:
                 if (why := await self._until_ready(driver, link.host)) is not None:
                     return why
+                ready_s = time.monotonic()
                 again = " again" if self._was_up else ""
                 self._was_up = True
                 address = f"http://{'localhost' if self._host in LOOPBACK else self._host}:{self._port}"
@@ -135,6 +141,8 @@ class Service:
                 while not driver.ended:
                     if (lost := self._lost(link.host)) is not None:
                         return lost
+                    if min(self._stand_in.alone_s, time.monotonic() - ready_s) > SILENT_S:
+                        return "Nobody serves at the port"
                     await asyncio.sleep(LOOK_S)
                 return "The process that serves has died"
 

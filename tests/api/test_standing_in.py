@@ -36,6 +36,20 @@ def port() -> int:
     return free_port()
 
 
+async def test_it_knows_how_long_it_has_been_alone(port: int) -> None:
+    standing = StandIn("127.0.0.1", port)
+    assert standing.alone_s == 0.0
+    task = asyncio.create_task(standing.watch())
+    await asyncio.sleep(0.3)
+    assert 0.0 < standing.alone_s < 30.0
+    with service(port):
+        while standing.alone_s:
+            await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert standing.alone_s == 0.0
+
+
 @pytest.fixture
 async def stand_in(port: int) -> AsyncIterator[str]:
     task = asyncio.create_task(StandIn("127.0.0.1", port).watch())
