@@ -80,8 +80,7 @@ async def receive_job(request: Request, services: Services, tenant: str) -> Inta
         raise pointed(error) from None
     for url in urls:
         check_url(url)
-    read = [blocking(read_upload, services.store, tenant, one, services.settings) for one in uploads]
-    designs = [(await one)[1] for one in read]
+    designs = [(await blocking(read_upload, services.store, tenant, one, services.settings))[1] for one in uploads]
     return Intake(given=rest, request=parsed, designs=tuple(designs), urls=tuple(urls))
 
 

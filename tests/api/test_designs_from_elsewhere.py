@@ -1,5 +1,6 @@
 """Designs that do not come in the request's body: from an upload, or fetched by the job from an address."""
 
+import gc
 import hashlib
 import re
 import time
@@ -204,3 +205,11 @@ async def test_a_hostile_name_stays_below_the_upload(shop: Shopfront, name: str)
     assert (await shop.connect().put(upload["url"], content=DESIGN)).status_code == 204
     [found] = list(shop.workshop.objects.list("t/"))
     assert re.fullmatch(rf"t/default/uploads/{upload['id']}/[A-Za-z0-9][A-Za-z0-9._-]*", found.key)
+
+
+async def test_the_first_upload_that_is_not_there_is_told(shop: Shopfront) -> None:
+    missing = [f"upl_0000000000000000000000000{number}" for number in range(3)]
+    answer = await shop.client.post("/v1/jobs?dry_run=true", json={"upload_id": missing})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert missing[0] in answer.json()["detail"]
+    gc.collect()  # what was begun for the others and never awaited would warn now
