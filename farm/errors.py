@@ -174,7 +174,9 @@ class ManifestBroken(InvalidRequest):
     """The manifest {address} cannot be read: {reason}."""
 
     code = "manifest_broken"
-    hint = "Give it as Parquet, CSV with a header, or JSON Lines, with a matching file name; gzip is fine for text."
+    hint = (
+        "Give it as Parquet, CSV with a header, or JSON; gzip is fine for text. docs/catalogues.md says how it is read."
+    )
 
 
 class LowResolution(InvalidRequest):

@@ -14,7 +14,7 @@ from farm.adapters.design_source import Designs
 from farm.adapters.manifest_file import open_manifest
 from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import InvalidRequest
-from farm.render.catalog.columns import Reading, checked_defaults
+from farm.render.catalog.columns import Reading, checked_defaults, checked_mapping
 from farm.render.catalog.row import Fault, Row
 from serve_app.intake import media_type, parse_json, pointed, read_json, read_parts, request_text, unknown_part
 from serve_app.uploads import UPLOAD_ID
@@ -39,6 +39,11 @@ class RunBody(BaseModel):
         description="Members of a job's request for rows that have none of their own.",
         examples=[{"engine": "relight", "size": 512}],
     )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="Of a manifest whose headings are not ours: field to column.",
+        examples=[{"design": "Image Src", "product_id": "Handle"}],
+    )
     window: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = Field(
         default=None, description="Rows under way at once; as many as the cluster can use where it is left out."
     )
@@ -62,6 +67,7 @@ class RunBody(BaseModel):
         except ValidationError as error:
             raise pointed(error) from None
         checked_defaults(body.defaults, "defaults:")
+        checked_mapping(body.columns, "columns:")
         name = body.name
         if name is not None and (
             not name.strip() or len(name) > NAME_CHARACTERS or name.startswith("run_") or not name.isprintable()
@@ -134,7 +140,7 @@ class OpenedManifest:
         name: for people.
         shown: what the run's record calls it.
         items: its rows and faults, read as they are asked for.
-        notes: unknown columns, as far as it was read.
+        notes: how it is read, and unknown columns, as far as it was read.
     """
 
     name: str
@@ -162,7 +168,9 @@ def opened(order: ManifestOrder, designs: Designs, beside: Path) -> Iterator[Ope
             path = Path(folder) / shown
             path.write_bytes(data)
             address, base = str(path), _NOWHERE
-        with open_manifest(address, designs, base=base, shown=shown, beside=beside) as manifest:
+        with open_manifest(
+            address, designs, base=base, shown=shown, beside=beside, mapping=order.body.columns
+        ) as manifest:
             notes: list[Fault] = []
             reading = Reading(base=manifest.base, defaults=dict(order.body.defaults), schemes=WEB)
             items = manifest.items(reading, notes.extend)

@@ -1,42 +1,44 @@
-"""Manifests as files: Parquet, CSV or JSON Lines, beside the command, in S3 or on the web; read as a stream.
+"""Manifests as files: Parquet, CSV or JSON, beside the command, in S3 or on the web; read as a stream.
 
 What is not on this machine is brought here first, into a temporary file: a connection that breaks after half a million
 rows then costs nothing, and Parquet needs its end before its beginning. Memory is bounded by a block of rows.
 """
 
-import csv
-import io
-import json
 import re
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from farm.adapters.design_source import Designs, scheme_of
+from farm.adapters.manifest_csv import Sheet, Unclosed
+from farm.adapters.manifest_json import BrokenArray, json_rows
+from farm.adapters.manifest_parquet import Table
+from farm.adapters.manifest_text import Text, opened
 from farm.errors import ManifestBroken
 from farm.render.catalog.columns import Reading, rows_of, unknown_columns
+from farm.render.catalog.headings import WrongHeadings, renamed, shown
 from farm.render.catalog.row import Fault, Row
 
 BLOCK_BYTES = 1 << 20
-BATCH_ROWS = 1024
-LINE_BYTES = 1 << 20
-"""No line of text is longer."""
-_FORMATS = {
+_FORMS = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
 }
 _HINT = "Correct this row and run the manifest again; only this row is rendered then."
+_UNREADABLE = (pa.ArrowException, OSError, EOFError, zlib.error, UnicodeError, WrongHeadings, Unclosed, BrokenArray)
+"""What is wrong with a file as a whole, in the words of those who read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +46,23 @@ class ManifestFile:
     """An opened manifest.
 
     Attributes:
+        address: what errors call it.
         name: for people: the file's name without its ending.
         base: what relative designs are relative to.
-        path: where it lies on this machine.
-        columns: as far as they are known before reading; JSON Lines tell theirs line by line.
+        columns: as far as they are known before reading, as they stand there; JSON tells its own line by line.
+        read: of these, those that are read.
+        mapping: field to column, as the caller said.
+        notes: how it is read, where that is not plain.
     """
 
     address: str
     name: str
     base: str
-    path: Path
-    form: str
-    packed: bool
-    columns: tuple[str, ...]
+    source: Sheet | Table | Text
+    columns: tuple[str, ...] = ()
+    read: frozenset[str] = frozenset()
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Fault, ...] = ()
 
     def lines(self) -> Iterator[tuple[int, Mapping[str, Any] | Fault]]:
         """Number and cells of each line, from 1.
@@ -64,11 +70,25 @@ class ManifestFile:
         Raises:
             ManifestBroken: when the file as a whole cannot be read on.
         """
-        reader = {"parquet": _parquet, "csv": _csv, "jsonl": _json_lines}[self.form]
         try:
-            yield from reader(self)
-        except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+            for number, cells in self._lines():
+                yield number, _broken_line(number, cells) if isinstance(cells, str) else cells
+        except _UNREADABLE as error:
             raise ManifestBroken(address=self.address, reason=_said(error)) from error
+
+    def _lines(self) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+        if not isinstance(self.source, Text):
+            yield from self.source.lines()
+            return
+        mapping = tuple(self.mapping.items())
+        for number, members in json_rows(self.source):
+            if isinstance(members, str):
+                yield number, members
+                continue
+            try:
+                yield number, dict(zip(renamed(tuple(members), mapping), members.values(), strict=True))
+            except WrongHeadings as error:
+                yield number, str(error)
 
     def items(
         self, reading: Reading, tell: Callable[[Sequence[Fault]], None] = lambda faults: None
@@ -77,26 +97,32 @@ class ManifestFile:
 
         Args:
             reading: how the lines are read.
-            tell: told of each column that means nothing here, once.
+            tell: told how it is read, and of each column that means nothing here, once.
 
         Raises:
             ManifestBroken: as `lines`.
         """
-        seen = set(self.columns)
-        tell(unknown_columns(self.columns))
+        tell([*self.notes, *unknown_columns([name for name in self.columns if name and name not in self.read])])
+        seen: set[str] = set()
         for number, cells in self.lines():
             if isinstance(cells, Fault):
                 yield cells
                 continue
             if not seen.issuperset(cells):
-                tell(unknown_columns([str(name) for name in cells if name not in seen]))
+                tell(unknown_columns([shown(name) for name in cells if name not in seen]))
                 seen.update(cells)
             yield from rows_of(number, cells, reading)
 
 
 @contextmanager
 def open_manifest(
-    address: str, designs: Designs, *, base: str = "", shown: str = "", beside: Path | None = None
+    address: str,
+    designs: Designs,
+    *,
+    base: str = "",
+    shown: str = "",
+    beside: Path | None = None,
+    mapping: Mapping[str, str] | None = None,
 ) -> Iterator[ManifestFile]:
     """Open a manifest by its path or address.
 
@@ -104,6 +130,7 @@ def open_manifest(
         base: another place for relative designs than the manifest's own.
         shown: what errors call it, in place of the address.
         beside: the folder for temporary files; the system's where none is given.
+        mapping: which column is which field, where its heading does not say so; see `farm.render.catalog.columns`.
 
     Raises:
         ManifestBroken: when it is none.
@@ -111,10 +138,11 @@ def open_manifest(
     """
     scheme = scheme_of(address)
     name = (re.split("[?#]", address)[0] if scheme else address).rpartition("/")[2] or "manifest"
-    packed = name.lower().endswith(".gz")
     suffix = Path(name.lower().removesuffix(".gz")).suffix
-    if suffix not in _FORMATS:
-        raise ManifestBroken(address=shown or address, reason=f"its name ends in none of {', '.join(_FORMATS)}")
+    called = shown or address
+    if suffix and suffix not in _FORMS and not scheme:
+        excel = "; save it as CSV UTF-8 in the spreadsheet program" if suffix.startswith((".xls", ".ods")) else ""
+        raise ManifestBroken(address=called, reason=f"its name ends in none of {', '.join(_FORMS)}{excel}")
     with tempfile.TemporaryDirectory(prefix="farm-manifest-", dir=beside) as folder:
         if not scheme:
             path = Path(address).absolute()
@@ -125,16 +153,11 @@ def open_manifest(
             path = Path(folder) / "manifest"
             _fetch(address, path, designs)
             base = base or address.partition("?")[0].rpartition("/")[0] + "/"
-        opened = ManifestFile(
-            address=shown or address,
-            name=Path(name.removesuffix(".gz")).stem or "manifest",
-            base=base,
-            path=path,
-            form=_FORMATS[suffix],
-            packed=packed,
-            columns=(),
-        )
-        yield _with_columns(opened)
+        try:
+            found = _opened(path, _FORMS.get(suffix), dict(mapping or {}))
+        except _UNREADABLE as error:
+            raise ManifestBroken(address=called, reason=_said(error)) from error
+        yield ManifestFile(address=called, name=Path(name.removesuffix(".gz")).stem or "manifest", base=base, **found)
 
 
 def _fetch(address: str, path: Path, designs: Designs) -> None:
@@ -146,139 +169,52 @@ def _fetch(address: str, path: Path, designs: Designs) -> None:
             file.write(chunk)
 
 
-def _with_columns(manifest: ManifestFile) -> ManifestFile:
-    try:
-        match manifest.form:
-            case "parquet":
-                with pa.parquet.ParquetFile(manifest.path) as file:
-                    columns = tuple(str(name) for name in file.schema_arrow.names)
-            case "csv":
-                columns = _header(manifest)
-            case _:
-                columns = ()
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-        raise ManifestBroken(address=manifest.address, reason=_said(error)) from error
-    doubled = {name for name in columns if columns.count(name) > 1}
-    if doubled:
-        raise ManifestBroken(address=manifest.address, reason=f"column {min(doubled)!r} is there twice")
-    if manifest.form != "jsonl" and "design" not in columns:
-        raise ManifestBroken(
-            address=manifest.address, reason=f"it has no column 'design', only {', '.join(columns[:20]) or 'none'}"
-        )
-    return ManifestFile(**{name: getattr(manifest, name) for name in manifest.__slots__} | {"columns": columns})
+def _opened(path: Path, form: str | None, mapping: Mapping[str, str]) -> dict[str, Any]:
+    """What is in the file: source, columns, notes.
+
+    Args:
+        form: by its name; its content goes before that.
+    """
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with opened(path, packed=packed) as file:
+        begin = file.read(4096)
+    if begin.startswith(b"PK\x03\x04"):
+        raise WrongHeadings("it is a packed file, such as an Excel workbook: save it as CSV UTF-8")
+    if form == "parquet" or begin.startswith(b"PAR1"):
+        table = Table.of(path, mapping)
+        return {"source": table, "columns": table.names, "read": frozenset(table.fields), "mapping": mapping}
+    text = Text.of(path, packed=packed)
+    notes = [] if text.note is None else [_note("read_as", text.note, "Save it as UTF-8 where letters come out wrong.")]
+    if (form or _told(text)) == "json":
+        return {"source": text, "mapping": mapping, "notes": tuple(notes)}
+    sheet = Sheet.of(text, mapping)
+    if (shop := sheet.shop()) is not None:
+        notes.append(_note("shop_export", shop.note, "Say otherwise with --map design=COLUMN (in the API: columns)."))
+    read = frozenset(name for name, field in zip(sheet.names, sheet.fields, strict=True) if field is not None)
+    # A shop's export has dozens of columns that nobody means for us.
+    columns = sheet.names if shop is None else ()
+    return {"source": sheet, "columns": columns, "read": read, "mapping": mapping, "notes": tuple(notes)}
 
 
-def _stream(manifest: ManifestFile) -> Any:
-    return pa.input_stream(str(manifest.path), compression="gzip" if manifest.packed else None)
+def _told(text: Text) -> str:
+    """What a text is whose name does not say it."""
+    with text.open() as file:
+        begin = file.read(4096).lstrip("\ufeff \t\r\n")
+    if "\0" in begin:
+        raise WrongHeadings("it is neither text nor Parquet")
+    if begin.startswith("<"):
+        raise WrongHeadings("it is a web page, and no file: use the address that the file itself is downloaded from")
+    return "json" if begin.startswith(("{", "[")) else "csv"
 
 
-# --- Parquet ----------------------------------------------------------------------------------------------------------
-
-
-def _parquet(manifest: ManifestFile) -> Iterator[tuple[int, Mapping[str, Any] | Fault]]:
-    number = 0
-    with pa.parquet.ParquetFile(manifest.path, pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=BATCH_ROWS):
-            for cells in batch.to_pylist():
-                number += 1
-                yield number, cells
-
-
-# --- CSV --------------------------------------------------------------------------------------------------------------
-
-
-def _header(manifest: ManifestFile) -> tuple[str, ...]:
-    with _stream(manifest) as stream:
-        begin = stream.read(LINE_BYTES)
-    text = begin.decode("utf-8-sig", errors="replace")
-    try:
-        return tuple(name.strip() for name in next(csv.reader(io.StringIO(text)), []))
-    except csv.Error as error:
-        raise ManifestBroken(address=manifest.address, reason=f"its header: {error}") from error
-
-
-def _csv(manifest: ManifestFile) -> Iterator[tuple[int, Mapping[str, Any] | Fault]]:
-    invalid: list[tuple[int, int]] = []
-
-    def note(row: Any) -> str:
-        invalid.append((int(row.number) - 1, int(row.actual_columns)))  # the header is row 1
-        return "skip"
-
-    names = list(manifest.columns)
-    with _stream(manifest) as stream:
-        reader = pa.csv.open_csv(
-            stream,
-            read_options=pa.csv.ReadOptions(
-                use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows_after_names=1
-            ),
-            parse_options=pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
-            convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False
-            ),
-        )
-        number = 0
-        for batch in reader:
-            for cells in batch.to_pylist():
-                number += 1
-                while invalid and invalid[0][0] <= number:
-                    _, found = invalid.pop(0)
-                    yield number, _broken_line(number, f"it has {found} cells, and the header {len(names)}")
-                    number += 1
-                try:
-                    yield number, {name: cell.decode("utf-8") for name, cell in cells.items()}
-                except UnicodeDecodeError:
-                    yield number, _broken_line(number, "it is not UTF-8 text")
-        for _, found in invalid:
-            number += 1
-            yield number, _broken_line(number, f"it has {found} cells, and the header {len(names)}")
-
-
-# --- JSON Lines -------------------------------------------------------------------------------------------------------
-
-
-def _json_lines(manifest: ManifestFile) -> Iterator[tuple[int, Mapping[str, Any] | Fault]]:
-    number = 0
-    with _stream(manifest) as stream:
-        for line in _split(stream):
-            if not line.strip():
-                continue
-            number += 1
-            if len(line) > LINE_BYTES:
-                yield number, _broken_line(number, f"it is longer than {LINE_BYTES} bytes")
-                continue
-            try:
-                cells = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                yield number, _broken_line(number, f"it is no JSON: {error}")
-                continue
-            if not isinstance(cells, dict):
-                yield number, _broken_line(number, "it is no JSON object")
-                continue
-            yield number, cells
-
-
-def _split(stream: Any) -> Iterator[bytes]:
-    """Lines; one that is too long comes cut off, so that it can be told, and its rest is skipped."""
-    rest, skipping = b"", False
-    while block := stream.read(BLOCK_BYTES):
-        *lines, tail = (rest + block).split(b"\n")
-        for line in lines:
-            if skipping:
-                skipping = False
-                continue
-            yield line
-        rest = tail
-        if len(rest) > LINE_BYTES:
-            if not skipping:
-                yield rest[: LINE_BYTES + 1]
-            rest, skipping = b"", True
-    if rest and not skipping:
-        yield rest
+def _note(code: str, message: str, hint: str) -> Fault:
+    return Fault(number=0, code=code, message=message, hint=hint)
 
 
 def _broken_line(number: int, reason: str) -> Fault:
     return Fault(number=number, code="invalid_request", message=f"The row cannot be read: {reason}.", hint=_HINT)
 
 
-def _said(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:300]
+def _said(error: BaseException) -> str:
+    return shown((str(error) or type(error).__name__).splitlines()[0], 300)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HELP = """
 Render whole catalogues: one manifest, any number of rows, one honest report.
 
-A manifest is Parquet, CSV with a header, or JSON Lines; a file, [bold]s3://…[/bold] or [bold]https://…[/bold]. Its
+A manifest is Parquet, CSV with a header, or JSON; a file, [bold]s3://…[/bold] or [bold]https://…[/bold]. Its
 columns are named as the options of [bold]farm render[/bold]: design (path beside the manifest, s3:// or https://),
 product_id, preset, placements (JSON), fabric_color (one, or white|black|navy), views, size, format, engine, …
 
@@ -70,6 +70,12 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="For rows without their own, such as size=512; repeatable."),
 ]
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="FIELD=COLUMN", help='Which column is which, such as design="Image Src"; repeatable.'
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Render also what is there already.")]
 Window = Annotated[
     int | None,
@@ -89,6 +95,7 @@ def plan(
     manifest: Manifest,
     engine: EngineOption = None,
     sets: Sets = None,
+    maps: Maps = None,
     designs: Designs = None,
     errors: Annotated[
         Path | None, typer.Option("--errors", metavar="FILE", help="Write every bad row to this file, as JSON Lines.")
@@ -111,13 +118,16 @@ def plan(
     from farm.render.catalog.plan import Plan, Planner
     from farm.wiring import NoWorkers
 
-    settings = Settings.load()
+    settings, mapping = Settings.load(), _mapping(maps)
 
     async def work(farm: "Farm") -> Plan:
         from farm.adapters.design_source import Designs as Source
         from farm.adapters.manifest_file import open_manifest
 
-        with open_manifest(manifest, Source.of(settings), base=_base(designs)) as opened, _fault_file(errors) as told:
+        with (
+            open_manifest(manifest, Source.of(settings), base=_base(designs), mapping=mapping) as opened,
+            _fault_file(errors) as told,
+        ):
             nobody = NoWorkers()
             planner = Planner(
                 farm.kit(nobody, nobody),
@@ -146,6 +156,7 @@ def run(
     ] = None,
     engine: EngineOption = None,
     sets: Sets = None,
+    maps: Maps = None,
     designs: Designs = None,
     window: Window = None,
     max_failures: MostFailures = None,
@@ -164,18 +175,20 @@ def run(
 
     settings = Settings.load()
     _check(report)
-    defaults = _defaults(engine, sets)
+    defaults, mapping = _defaults(engine, sets), _mapping(maps)
 
     async def begin(link: "FarmLink") -> dict[str, Any]:
-        with open_manifest(manifest, Source.of(settings), base=_base(designs)) as opened:
+        notes: list[Fault] = []
+        with open_manifest(manifest, Source.of(settings), base=_base(designs), mapping=mapping) as opened:
             return await link.farm.catalogues.start(
-                _items(opened, defaults),
+                _items(opened, defaults, notes),
                 name=_name(name or opened.name),
                 manifest=manifest,
                 window=window,
                 max_failures=None if max_failures is None else _failures(max_failures),
                 max_failure_share=None if max_failures is None else _share(max_failures),
                 force=force,
+                notes=notes,
                 failpoints=settings.failpoints,
             )
 
@@ -300,16 +313,20 @@ def show(run: RunId, as_json: AsJson = False) -> None:
 # --- shared -----------------------------------------------------------------------------------------------------------
 
 
-def _items(manifest: "ManifestFile", defaults: dict[str, Any]) -> Iterator["Row | Fault"]:
-    """The manifest's rows and faults, in order; unknown columns are told on the terminal once."""
+def _items(
+    manifest: "ManifestFile", defaults: dict[str, Any], notes: "list[Fault] | None" = None
+) -> Iterator["Row | Fault"]:
+    """The manifest's rows and faults, in order; how it is read, and unknown columns, are told on the terminal once."""
     from farm.render.catalog.columns import Reading
 
-    told: set[str] = set()
+    told: set[tuple[str, str | None]] = set()
 
     def tell(faults: "Sequence[Fault]") -> None:
         for fault in faults:
-            if fault.column not in told:
-                told.add(str(fault.column))
+            if (fault.code, fault.column) not in told:
+                told.add((fault.code, fault.column))
+                if notes is not None:
+                    notes.append(fault)
                 err().print(f"[yellow]⚠[/yellow] {fault.code}  {fault.message} {fault.hint}", soft_wrap=True)
 
     return manifest.items(Reading(base=manifest.base, defaults=defaults), tell)
@@ -323,6 +340,18 @@ def _defaults(engine: str | None, sets: list[str] | None) -> dict[str, Any]:
     if engine is not None:
         defaults["engine"] = engine
     return checked_defaults(defaults, "--set")
+
+
+def _mapping(maps: list[str] | None) -> dict[str, str]:
+    from farm.render.catalog.columns import checked_mapping
+
+    mapping: dict[str, str] = {}
+    for text in maps or []:
+        name, equals, column = text.partition("=")
+        if not equals:
+            raise InvalidRequest(reason=f"--map {text!r} is not FIELD=COLUMN")
+        mapping[name.strip()] = column.strip()
+    return checked_mapping(mapping, "--map")
 
 
 def _base(folder: str | None) -> str:

@@ -51,7 +51,7 @@ _BODY: dict[str, Any] = {
                         "manifest": {
                             "type": "string",
                             "format": "binary",
-                            "description": "Parquet, CSV or JSON Lines, told by the file's name.",
+                            "description": "Parquet, CSV or JSON, told by the file's name or content.",
                         },
                         "request": {"type": "string", "description": "A RunBody as JSON text.", "default": "{}"},
                     },
@@ -201,6 +201,7 @@ async def _start(services: Services, who: Principal, order: ManifestOrder, run_i
                 max_failure_share=body.max_failure_share,
                 force=body.force,
                 run_id=run_id,
+                notes=manifest.notes,
             )
 
 

@@ -176,3 +176,23 @@ async def test_what_is_no_manifest_is_refused_in_words(listed: Shopfront, web: s
     assert await refused(json={"upload_id": "upl_" + "0" * 26}) == (404, "not_found")
     assert await refused(content=b"x") == (415, "unsupported_media_type")
     assert (await listed.client.get("/v1/catalog-runs")).json()["runs"] == []
+
+
+async def test_a_shops_own_columns_are_mapped_and_how_it_was_read_is_told(listed: Shopfront, web: str) -> None:
+    text = f"Artikel;Motiv;Größe\n7.0;{web}/a.png;64\n".encode("cp1252")
+    sent: dict[str, Any] = {"files": {"manifest": ("spring.csv", text)}}
+    unmapped = await listed.client.post("/v1/catalog-runs", **sent)
+    assert (unmapped.status_code, unmapped.json()["code"]) == (422, "manifest_broken")
+    assert "(in the API: columns)" in unmapped.json()["detail"]
+    columns = {"design": "Motiv", "product_id": "Artikel", "size": "Größe"}
+    body: dict[str, Any] = {"data": {"request": json.dumps({"columns": columns, "defaults": {"engine": "relight"}})}}
+    plan = (await listed.client.post("/v1/catalog-runs?dry_run=true", **sent, **body)).json()
+    assert ((plan["rows"], plan["bad"]), [note["code"] for note in plan["notes"]]) == ((1, 0), ["read_as"])
+    run = (await listed.client.post("/v1/catalog-runs", **sent, **body)).json()
+    assert [note["code"] for note in run["notes"]] == ["read_as"]
+    assert (await done(listed, run))["notes"] == run["notes"]
+    [row] = (await listed.client.get(run["report_url"])).json()["rows"]
+    assert (row["status"], row["product_id"]) == ("completed", "7")
+    for wrong in ({"colour": "x"}, {"design": ""}, {"design": "x" * 300}, {"design": 7}, ["design"]):
+        answer = await listed.client.post("/v1/catalog-runs", **sent, data={"request": json.dumps({"columns": wrong})})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), wrong

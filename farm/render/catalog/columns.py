@@ -14,15 +14,20 @@ from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from farm.domain.ids import PRODUCT_ID
+<<<<<<< HEAD
 from farm.domain.request import RenderRequest, parse_request
 from farm.domain.web_address import NoAddress, WebAddress
+=======
+from farm.domain.request import parse_request
+>>>>>>> 822b32b (Manifests as spreadsheets, data frames and shops export them)
 from farm.errors import FarmError, InvalidRequest
+from farm.render.catalog.headings import COLUMNS, FIELDS, plain, shown
+from farm.render.catalog.product_id import product_id_of
 from farm.render.catalog.row import Fault, Row
 
-FIELDS = frozenset(RenderRequest.model_fields)
-COLUMNS = FIELDS | {"design"}
 MOST_COLOURS = 64
 MOST_CELL_CHARACTERS = 16_384
+MOST_HEADING_CHARACTERS = 200
 _LISTS = frozenset({"views", "outputs"})
 _WHOLE = frozenset({"size", "samples", "priority"})
 
@@ -48,10 +53,10 @@ def unknown_columns(names: Sequence[str]) -> list[Fault]:
     for name in names:
         if name in COLUMNS:
             continue
-        near = difflib.get_close_matches(name.strip().lower().replace("-", "_"), sorted(COLUMNS), n=1)
+        near = difflib.get_close_matches(plain(name)[:64], sorted(COLUMNS), n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(sorted(COLUMNS))}."
-        message = f"There is no column {name[:64]!r}; it is ignored."
-        faults.append(Fault(number=0, column=name[:64], code="unknown_column", message=message, hint=hint))
+        message = f"There is no column {shown(name)!r}; it is ignored."
+        faults.append(Fault(number=0, column=shown(name), code="unknown_column", message=message, hint=hint))
     return faults
 
 
@@ -70,7 +75,7 @@ def rows_of(number: int, cells: Mapping[str, Any], reading: Reading) -> Iterator
         design = _address(cells.get("design"), reading)
         column = "fabric_color"
         colours = _colours(given.pop("fabric_color", None))
-    except (InvalidRequest, ValueError, TypeError) as error:
+    except (InvalidRequest, ValueError, TypeError, ArithmeticError, RecursionError) as error:
         yield _fault(number, 0, product_id, column, error)
         return
     for variant, colour in enumerate(colours):
@@ -95,7 +100,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in given.items() if name != "product_id"}
     try:
         kept = json.loads(_checked(json.dumps(rest, sort_keys=True, allow_nan=False)))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InvalidRequest(reason=f"a cell cannot be read: {error}") from error
     return kept if product_id is None else {"product_id": product_id, **kept}
 
@@ -116,10 +121,35 @@ def checked_defaults(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     return checked(given)
 
 
+def checked_mapping(given: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Which column of a manifest is which field, found good.
+
+    Args:
+        where: how the caller names them.
+
+    Raises:
+        InvalidRequest: naming an unknown field, or a column that is none.
+    """
+    for name, column in given.items():
+        reason = None
+        if name not in COLUMNS:
+            reason = f"there is no such field; there are {', '.join(sorted(COLUMNS))}"
+        elif not isinstance(column, str) or not column.strip() or len(column) > MOST_HEADING_CHARACTERS:
+            reason = "name the column that it stands in"
+        if reason is not None:
+            name = shown(name)
+            raise InvalidRequest(
+                reason=f"{where} {name}: {reason}", errors=[{"pointer": f"/columns/{name}", "reason": reason}]
+            )
+    return dict(given)
+
+
 @lru_cache(maxsize=4096)
 def _checked(text: str) -> str:
     """Most lines of a catalogue differ in product and design only, so what was found good once is not checked again."""
-    request = parse_request(json.loads(text))
+    given = json.loads(text)
+    json.dumps(given, ensure_ascii=False).encode()  # half a character (a lone surrogate) can be stored nowhere
+    request = parse_request(given)
     return json.dumps(request.model_dump(mode="json", exclude_unset=True), separators=(",", ":"))
 
 
@@ -139,14 +169,14 @@ def _value(name: str, cell: Any) -> Any:
         return _list(name, cell)
     if name in _WHOLE:
         return _whole(name, cell)
-    if name == "product_id" and isinstance(cell, int) and not isinstance(cell, bool):
-        return str(cell)
+    if name == "product_id":
+        return product_id_of(cell)
     return _plain(cell)
 
 
 def _product_id(cell: Any) -> str | None:
     """For faults: whatever stands there."""
-    return str(cell).strip()[:128] or None if isinstance(cell, str | int) else None
+    return shown(str(cell).strip(), 128) or None if isinstance(cell, str | int) else None
 
 
 def _plain(cell: Any) -> Any:
@@ -213,7 +243,7 @@ def _address(cell: Any, reading: Reading) -> str:
     if not isinstance(cell, str) or not cell.strip():
         raise _bad_design("the line names no design")
     text = cell.strip()
-    if len(text) > 2048 or any(ord(character) < 32 for character in text):
+    if len(text) > 2048 or any(character < " " or "\ud800" <= character <= "\udfff" for character in text):
         raise _bad_design("the address is too long or holds control characters")
     scheme = text.partition("://")[0].lower() if "://" in text else ""
     if scheme:
@@ -264,6 +294,6 @@ def _fault(number: int, variant: int, product_id: str | None, column: str | None
         product_id=product_id,
         column=column,
         code=InvalidRequest.code,
-        message=f"The row cannot be read: {str(error)[:300]}",
+        message=f"The row cannot be read: {shown(error, 300)}",
         hint="Correct this row and run the manifest again; only this row is rendered then.",
     )

@@ -45,6 +45,7 @@ class RunOrder:
         force: render also what was rendered before.
         priority: of its jobs; below that of single ones.
         rows_token: of the start that wrote the rows, see `farm.render.catalog.slices`.
+        notes: how the manifest was read, where that was not plain.
         failpoints, batch_failpoints: drills of the run itself and of its batches, see `farm.saga.failpoint`.
     """
 
@@ -61,6 +62,7 @@ class RunOrder:
     priority: int = -50
     retry_of: str | None = None
     rows_token: str = ""
+    notes: Sequence[Mapping[str, Any]] = ()
     failpoints: str = ""
     batch_failpoints: str = ""
 
@@ -230,6 +232,7 @@ def run_record(run_id: str, state: SagaState) -> dict[str, Any]:
         "max_failures": data["max_failures"],
         "retry_of": data.get("retry_of"),
         "rows_token": data.get("rows_token", ""),
+        "notes": data.get("notes", ()),
         "created_at": rfc3339(state.created_at_s),
         "started_at": rfc3339(step.started_at_s) if step else None,
         "updated_at": rfc3339(state.updated_at_s or state.created_at_s),

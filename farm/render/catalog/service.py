@@ -22,6 +22,7 @@ from farm.saga.store import Store
 from farm.settings import Settings
 
 WRITTEN_AT_ONCE = 8
+MOST_NOTES = 20
 LIVE = ("running", "paused", "stopping")
 PAUSED = "paused"
 UNDONE = (report.FAILED, report.SKIPPED, report.CANCELLED)
@@ -51,6 +52,7 @@ class CatalogService:
         force: bool = False,
         retry_of: str | None = None,
         run_id: str | None = None,
+        notes: Sequence[Fault] = (),
         failpoints: str = "",
         batch_failpoints: str = "",
     ) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class CatalogService:
             max_failures: rows that may fail, else the run stops.
             max_failure_share: the same as a share of all rows.
             run_id: the id that the run shall have; a run of that id which is there already is answered instead.
+            notes: how the manifest was read, as far as that is known once all items are.
 
         Raises:
             InvalidRequest: when there are no rows.
@@ -92,6 +95,7 @@ class CatalogService:
                 force=force,
                 retry_of=retry_of,
                 rows_token=place.token,
+                notes=[note.to_dict() for note in notes[:MOST_NOTES]],
                 failpoints=failpoints,
                 batch_failpoints=batch_failpoints,
             )

@@ -14,7 +14,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from farm.adapters.design_source import Designs
-from farm.adapters.manifest_file import BATCH_ROWS, open_manifest
+from farm.adapters.manifest_file import open_manifest
+from farm.adapters.manifest_parquet import BATCH_ROWS
 from farm.errors import DesignNotFound, DesignTooLarge, FetchFailed, FetchRefused, ManifestBroken
 from farm.render.catalog.row import Fault
 from farm.settings import Settings
