@@ -90,7 +90,7 @@ class Sheet:
                 number += 1
                 yield number, record
                 continue
-            if not any(cell.strip() for cell in record):
+            if not any(map(str.strip, record)):
                 number += len(record) > 1  # a spreadsheet's empty row counts there too; a blank line does not
                 continue
             number += 1
@@ -103,10 +103,10 @@ class Sheet:
     def _cells(self, record: Sequence[str]) -> dict[str, str] | str:
         width = len(self.names)
         missing = any(field is not None for field in self.fields[len(record) :])
-        if missing or any(cell.strip() for cell in record[width:]):
+        if missing or any(map(str.strip, record[width:])):
             return f"it has {len(record)} cells, and the header {width}"
         cells = {field: cell for field, cell in zip(self.fields, record, strict=False) if field is not None}
-        if any(is_lost(cell) for cell in cells.values()):
+        if not all(map(str.isascii, cells.values())) and any(map(is_lost, cells.values())):
             return "it is not UTF-8 text" if self.text.encoding.startswith("utf-8") else "it holds broken characters"
         return cells
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 LINE_CHARS = 1 << 20
 """No line of text is longer, and no cell."""
@@ -71,9 +72,9 @@ class Text:
                 yield line
 
 
-def opened(path: Path, *, packed: bool) -> io.BufferedIOBase:
+def opened(path: Path, *, packed: bool) -> BinaryIO:
     """The file's bytes, unpacked."""
-    return gzip.open(path, "rb") if packed else path.open("rb")
+    return cast("BinaryIO", gzip.open(path, "rb")) if packed else path.open("rb")
 
 
 def is_lost(text: str) -> bool:
@@ -81,7 +82,7 @@ def is_lost(text: str) -> bool:
     return _LOST.search(text) is not None
 
 
-def _encoding(file: io.BufferedIOBase) -> str:
+def _encoding(file: BinaryIO) -> str:
     block = file.read(_BLOCK_BYTES)
     for mark, name in _BOMS:
         if block.startswith(mark):
