@@ -154,7 +154,7 @@ def open_manifest(
             _fetch(address, path, designs)
             base = base or address.partition("?")[0].rpartition("/")[0] + "/"
         try:
-            found = _opened(path, _FORMS.get(suffix), dict(mapping or {}))
+            found = _opened(path, _FORMS.get(suffix), dict(mapping or {}), designs.settings.manifest_max_bytes)
         except _UNREADABLE as error:
             raise ManifestBroken(address=called, reason=_said(error)) from error
         yield ManifestFile(address=called, name=Path(name.removesuffix(".gz")).stem or "manifest", base=base, **found)
@@ -169,22 +169,23 @@ def _fetch(address: str, path: Path, designs: Designs) -> None:
             file.write(chunk)
 
 
-def _opened(path: Path, form: str | None, mapping: Mapping[str, str]) -> dict[str, Any]:
+def _opened(path: Path, form: str | None, mapping: Mapping[str, str], most_bytes: int) -> dict[str, Any]:
     """What is in the file: source, columns, notes.
 
     Args:
         form: by its name; its content goes before that.
+        most_bytes: of packed text, unpacked.
     """
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    with opened(path, packed=packed) as file:
+    with opened(path, packed=packed, most_bytes=most_bytes) as file:
         begin = file.read(4096)
     if begin.startswith(b"PK\x03\x04"):
         raise WrongHeadings("it is a packed file, such as an Excel workbook: save it as CSV UTF-8")
     if form == "parquet" or begin.startswith(b"PAR1"):
         table = Table.of(path, mapping)
         return {"source": table, "columns": table.names, "read": frozenset(table.fields), "mapping": mapping}
-    text = Text.of(path, packed=packed)
+    text = Text.of(path, packed=packed, most_bytes=most_bytes)
     notes = [] if text.note is None else [_note("read_as", text.note, "Save it as UTF-8 where letters come out wrong.")]
     if (form or _told(text)) == "json":
         return {"source": text, "mapping": mapping, "notes": tuple(notes)}

@@ -28,22 +28,24 @@ class Text:
     """A file's text.
 
     Attributes:
+        most_bytes: of a packed file, when it is unpacked.
         encoding: as Python calls it.
     """
 
     path: Path
     packed: bool
+    most_bytes: int
     encoding: str
 
     @classmethod
-    def of(cls, path: Path, *, packed: bool) -> "Text":
+    def of(cls, path: Path, *, packed: bool, most_bytes: int) -> "Text":
         """The text of a file, its encoding told by its mark or by its bytes.
 
         Raises:
             OSError, EOFError, zlib.error: when it cannot be read, or is no gzip after all.
         """
-        with opened(path, packed=packed) as file:
-            return cls(path, packed, _encoding(file))
+        with opened(path, packed=packed, most_bytes=most_bytes) as file:
+            return cls(path, packed, most_bytes, _encoding(file))
 
     @property
     def note(self) -> str | None:
@@ -59,7 +61,7 @@ class Text:
     def open(self) -> io.TextIOWrapper:
         """The text from its beginning; newlines as they are, bytes that are none of the encoding's as surrogates."""
         errors = "replace" if self.encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
-        raw = opened(self.path, packed=self.packed)
+        raw = opened(self.path, packed=self.packed, most_bytes=self.most_bytes)
         return io.TextIOWrapper(raw, encoding=self.encoding, errors=errors, newline="")
 
     def lines(self) -> Iterator[str]:
@@ -72,9 +74,28 @@ class Text:
                 yield line
 
 
-def opened(path: Path, *, packed: bool) -> BinaryIO:
+def opened(path: Path, *, packed: bool, most_bytes: int) -> BinaryIO:
     """The file's bytes, unpacked."""
-    return cast("BinaryIO", gzip.open(path, "rb")) if packed else path.open("rb")
+    return cast("BinaryIO", _Unpacking(path, most_bytes)) if packed else path.open("rb")
+
+
+class _Unpacking(gzip.GzipFile):
+    """A few megabytes may hold a thousand times as many."""
+
+    def __init__(self, path: Path, most_bytes: int) -> None:
+        super().__init__(path, "rb")
+        self._most_bytes = most_bytes
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._counted(super().read(size))
+
+    def read1(self, size: int = -1) -> bytes:
+        return self._counted(super().read1(size))
+
+    def _counted(self, data: bytes) -> bytes:
+        if self.tell() > self._most_bytes:
+            raise OSError(f"unpacked it has more than {self._most_bytes} bytes")
+        return data
 
 
 def is_lost(text: str) -> bool:

@@ -14,12 +14,8 @@ from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from farm.domain.ids import PRODUCT_ID
-<<<<<<< HEAD
-from farm.domain.request import RenderRequest, parse_request
-from farm.domain.web_address import NoAddress, WebAddress
-=======
 from farm.domain.request import parse_request
->>>>>>> 822b32b (Manifests as spreadsheets, data frames and shops export them)
+from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import FarmError, InvalidRequest
 from farm.render.catalog.headings import COLUMNS, FIELDS, plain, shown
 from farm.render.catalog.product_id import product_id_of

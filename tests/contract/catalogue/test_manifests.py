@@ -6,6 +6,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -347,3 +348,11 @@ def test_what_is_no_manifest_says_what_it_is(site: str, data: bytes, reason: str
     Site.files["/export"] = data
     with pytest.raises(ManifestBroken, match=reason):
         read(f"{site}/export")
+
+
+def test_a_packed_manifest_is_bounded_as_it_is_unpacked(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, manifest_max_bytes=2_000_000)
+    bomb = written(tmp_path, gzip.compress(b"design\n" + b"a.png\n" * 1_000_000), "m.csv.gz")
+    with pytest.raises(ManifestBroken, match="unpacked it has more than 2000000 bytes"):
+        with open_manifest(str(bomb), Designs.of(settings)) as manifest:
+            list(manifest.lines())
