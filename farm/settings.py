@@ -142,7 +142,9 @@ class Settings:
     webhook_log_days: float = _setting(14.0, "days that ended deliveries stay in the log for a replay", least=0)
     webhook_log_max: int = _setting(10_000, "deliveries kept for one endpoint, and the most that may wait", least=1)
     fetch_timeout_s: float = _setting(30.0, "fetching one design", least=0.1)
-    manifest_max_bytes: int = _setting(4_000_000_000, "largest manifest that is fetched, and that text is unpacked to", least=1)
+    manifest_max_bytes: int = _setting(
+        4_000_000_000, "largest manifest that is fetched, and that text is unpacked to", least=1
+    )
     price_cpu_hour: float = _setting(0.04, "price of one CPU core for an hour, in FARM_CURRENCY", least=0)
     price_gpu_hour: float = _setting(0.50, "price of one GPU for an hour, in FARM_CURRENCY", least=0)
     currency: str = _setting("USD", "the currency of these prices, as costs shall name it")
