@@ -344,10 +344,9 @@ def test_from_an_address_without_a_suffix_the_content_tells(site: str, tmp_path:
         (gzip.compress(b"design\na.png\n")[:-9], "cannot be read"),
     ],
 )
-def test_what_is_no_manifest_says_what_it_is(site: str, data: bytes, reason: str) -> None:
-    Site.files["/export"] = data
+def test_what_is_no_manifest_says_what_it_is(tmp_path: Path, data: bytes, reason: str) -> None:
     with pytest.raises(ManifestBroken, match=reason):
-        read(f"{site}/export")
+        read(written(tmp_path, data, "export"))
 
 
 def test_a_packed_manifest_is_bounded_as_it_is_unpacked(tmp_path: Path) -> None:
