@@ -71,6 +71,9 @@ class MemoryProgressBoard:
     async def shares(self, job_id: str) -> Shares:
         return Shares.parted(self._shares.get(job_id, {}))
 
+    async def shares_each(self, job_ids: Sequence[str]) -> Sequence[Shares]:
+        return [await self.shares(job_id) for job_id in job_ids]
+
     async def clear(self, job_id: str) -> None:
         self._shares.pop(job_id, None)
 

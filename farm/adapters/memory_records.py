@@ -57,6 +57,9 @@ class MemoryRecords:
     async def count(self, filters: Mapping[str, str] | None = None) -> int:
         return sum(1 for _ in self._matching(filters))
 
+    async def count_each(self, filters: Sequence[Mapping[str, str]]) -> Sequence[int]:
+        return [await self.count(one) for one in filters]
+
     async def annotate(self, saga_id: str, fields: Mapping[str, Any], *, due_at_s: float | None = None) -> bool:
         saga = self._world.sagas.get(saga_id)
         if saga is None:

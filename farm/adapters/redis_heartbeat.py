@@ -131,9 +131,17 @@ class RedisProgressBoard:
         return (await self.shares(job_id)).now
 
     async def shares(self, job_id: str) -> Shares:
+        return (await self.shares_each([job_id]))[0]
+
+    async def shares_each(self, job_ids: Sequence[str]) -> Sequence[Shares]:
+        if not job_ids:
+            return ()
         with translated():
-            found = await self._client.hgetall(_progress(job_id))
-        return Shares.parted({_text(view): float(fraction) for view, fraction in found.items()})
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for job_id in job_ids:
+                    pipeline.hgetall(_progress(job_id))
+                answers = await pipeline.execute()
+        return [Shares.parted({_text(view): float(part) for view, part in found.items()}) for found in answers]
 
     async def clear(self, job_id: str) -> None:
         with translated():

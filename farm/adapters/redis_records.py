@@ -65,12 +65,21 @@ class RedisRecords:
         return Page(records=tuple(self._record(row[:2]) for row in page), cursor=following)
 
     async def count(self, filters: Mapping[str, str] | None = None) -> int:
-        names = [index_name(name, value) for name, value in (filters or {}).items()]
-        keys = [self._link.key("ix", name) for name in names] or [self._link.key("all")]
+        return (await self.count_each([filters or {}]))[0]
+
+    async def count_each(self, filters: Sequence[Mapping[str, str]]) -> Sequence[int]:
+        if not filters:
+            return ()
         with translated():
-            if len(keys) == 1:
-                return int(await self._link.client.zcard(keys[0]))
-            return int(await self._link.client.zintercard(len(keys), keys))
+            async with self._link.client.pipeline(transaction=False) as pipeline:
+                for one in filters:
+                    names = [index_name(name, value) for name, value in one.items()]
+                    keys = [self._link.key("ix", name) for name in names] or [self._link.key("all")]
+                    if len(keys) == 1:
+                        pipeline.zcard(keys[0])
+                    else:
+                        pipeline.zintercard(len(keys), keys)
+                return [int(answer) for answer in await pipeline.execute()]
 
     async def annotate(self, saga_id: str, fields: Mapping[str, Any], *, due_at_s: float | None = None) -> bool:
         pairs = (part for name, value in fields.items() for part in (name, json.dumps(value, allow_nan=False)))

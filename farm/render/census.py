@@ -45,9 +45,13 @@ class Census:
 
     async def _count(self) -> None:
         records, meter = self.sagas.records, self.meter
-        for status in Status:
-            meter.gauge("farm_jobs", float(await records.count({"status": status})), status=str(status))
-        meter.gauge("farm_compensation_pending", float(await records.count({"compensation": "pending"})))
+        statuses = [str(status) for status in Status]
+        *counts, pending = await records.count_each(
+            [*({"status": status} for status in statuses), {"compensation": "pending"}]
+        )
+        for status, count in zip(statuses, counts, strict=True):
+            meter.gauge("farm_jobs", float(count), status=status)
+        meter.gauge("farm_compensation_pending", float(pending))
         backlog = await self.sagas.leases.backlog()
         meter.gauge("farm_jobs_leased", float(backlog.held))
         meter.gauge("farm_leases_lapsed", float(backlog.lapsed))

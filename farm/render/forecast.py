@@ -44,24 +44,31 @@ def forecast(
     relit = Engine.RELIGHT in (engine.stills, engine.film)
     made = bakes.finished(store, prepared.template["id"], prepared.template["hash"]) if relit else []
 
-    def look(shot: Shot, chosen: str) -> tuple[str | None, bool]:
+    def wanted(shot: Shot) -> tuple[str, ...]:
         if not designs:
-            return None, False
-        if chosen == Engine.RELIGHT:
+            return ()
+        if (engine.stills if shot.frame is None else engine.film) == Engine.RELIGHT:
             sides = sides_px(request) if shot.frame is None else making.frame_sides_px(request)
             source = making.sources_of(made, [shot.baked_as], min(sides)).get(shot.baked_as, "")
-            wanted = making.relit_fingerprints(data, shot.called, source)
-        else:
-            wanted = making.traced_fingerprints(settings, data, shot.called)
-        kept = None if force else results.find(tenant, designs, wanted)
-        return (kept.fingerprint if kept else next(iter(wanted), None)), kept is not None
+            return making.relit_fingerprints(data, shot.called, source)
+        return making.traced_fingerprints(settings, data, shot.called)
+
+    count = settings.film_frames if mode.film else 0
+    shots = [*stills(request["views"] if mode.stills else ()), *frames(count)]
+    asked = {shot: wanted(shot) for shot in shots}
+    every = [one for some in asked.values() for one in some]
+    known = results.among(tenant, designs, every) if every and not force else set()
+
+    def look(shot: Shot) -> tuple[str | None, bool]:
+        kept = results.find(tenant, designs, [one for one in asked[shot] if one in known])
+        return (kept.fingerprint if kept else next(iter(asked[shot]), None)), kept is not None
 
     views = []
-    for shot in stills(request["views"] if mode.stills else ()):
-        found, cached = look(shot, engine.stills)
-        views.append({"view": shot.view, "fingerprint": found, "cached": cached})
-    count = settings.film_frames if mode.film else 0
-    kept_frames = sum(look(shot, engine.film)[1] for shot in frames(count))
+    for shot in shots:
+        if shot.frame is None:
+            found, cached = look(shot)
+            views.append({"view": shot.view, "fingerprint": found, "cached": cached})
+    kept_frames = sum(look(shot)[1] for shot in shots if shot.frame is not None)
     core_s = core_seconds(engine.stills, request, sum(not view["cached"] for view in views))
     core_s += core_seconds(engine.film, request, count - kept_frames) if count else 0.0
     core_s += MODEL_S if request.get("model") else 0.0

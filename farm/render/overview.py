@@ -49,7 +49,10 @@ class Overview:
         backlog = await self.sagas.leases.backlog()
         newest = await self.sagas.records.list({}, limit=RECENT_JOBS)
         now_s = self.clock.wall_s()
-        views = [await self._view(one) for one in cluster.running]
+        jobs = dict.fromkeys(str(one["job_id"]) for one in cluster.running)
+        # Asked together: what the store is asked at one time goes to it in one round trip.
+        records = dict(zip(jobs, await asyncio.gather(*map(self.sagas.records.get, jobs)), strict=True))
+        views = [_view(one, records[str(one["job_id"])] or {}) for one in cluster.running]
         return {
             "seen": cluster.seen,
             "slots": cluster.slots,
@@ -68,22 +71,6 @@ class Overview:
             ],
             "recent": recent(newest.records, now_s),
             "troubled": await self._troubled(now_s),
-        }
-
-    async def _view(self, running: Mapping[str, Any]) -> dict[str, Any]:
-        """A view that runs, with what its job says of itself."""
-        job_id = str(running["job_id"])
-        record = await self.sagas.records.get(job_id) or {}
-        done = [view["view"] for view in record.get("views", ()) if view.get("picture")]
-        return {
-            "job_id": job_id,
-            "view": running["name"],
-            "phase": running.get("phase", ""),
-            "fraction": running.get("fraction", 0.0),
-            "node": running.get("node", ""),
-            "product_id": record.get("product_id"),
-            "tenant": record.get("tenant"),
-            "last_view": done[-1] if done else None,
         }
 
     async def _troubled(self, now_s: float) -> list[dict[str, Any]]:
@@ -141,3 +128,18 @@ def _trouble(record: Mapping[str, Any], kind: str, words: str) -> dict[str, Any]
 
 def _words(error: Mapping[str, Any] | None) -> str:
     return str((error or {}).get("message", ""))
+
+
+def _view(running: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """A view that runs, with what its job says of itself."""
+    done = [view["view"] for view in record.get("views", ()) if view.get("picture")]
+    return {
+        "job_id": str(running["job_id"]),
+        "view": running["name"],
+        "phase": running.get("phase", ""),
+        "fraction": running.get("fraction", 0.0),
+        "node": running.get("node", ""),
+        "product_id": record.get("product_id"),
+        "tenant": record.get("tenant"),
+        "last_view": done[-1] if done else None,
+    }

@@ -325,6 +325,10 @@ class LiveProgress(Protocol):
         """The same, and how far each came in its best attempt."""
         ...
 
+    async def shares_each(self, job_ids: Sequence[str]) -> Sequence[Shares]:
+        """As `shares`, of many jobs in one round trip, in their order."""
+        ...
+
 
 class LeaseBook(Protocol):
     """Who holds what, for those who look on."""

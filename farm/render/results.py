@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Self
 
 from farm.domain import keys
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 SCHEMA = 1
 DAY_S = 86_400.0
+MOST_LISTED = 5000
+"""Of a design with more kept pictures than so many, each one is asked for: a few pages of a listing cost little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,22 @@ class ResultCache:
         except FarmError as error:
             log.warning("the result cache cannot be read: %s", error)
             return None
+
+    def among(self, tenant: str, designs: Sequence[str], fingerprints: Sequence[str]) -> set[str]:
+        """Those of these fingerprints under which something may be kept: who asks for many looks once.
+
+        One listing of what was made from the first design, where that is less than asking for each.
+        """
+        if self._lasting_s <= 0 or len(fingerprints) < 2:
+            return set(fingerprints) if self._lasting_s > 0 else set()
+        asked = set(fingerprints)
+        try:
+            listed = self._store.list(keys.cached_of(tenant, designs[0]))
+            found = [item.key.rpartition("/")[2] for item in islice(listed, MOST_LISTED + 1)]
+        except FarmError as error:
+            log.warning("the result cache cannot be listed: %s", error)
+            return set()
+        return asked if len(found) > MOST_LISTED else asked.intersection(found)
 
     def take(self, tenant: str, designs: Sequence[str], fingerprints: Sequence[str], key: str) -> Kept | None:
         """Copy the first of these that is kept and whole to ``key``; ``None`` when there is none.

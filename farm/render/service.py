@@ -186,13 +186,16 @@ class FarmService:
         record = await self.sagas.records.get(job_id) if JOB_ID.fullmatch(job_id) else None
         if record is None or record.get("deleted"):
             raise NotFound(kind="job", id=job_id[:64])
-        return await self._with_live(dict(record))
+        return (await self._with_live([dict(record)]))[0]
 
-    async def _with_live(self, record: dict[str, Any]) -> dict[str, Any]:
-        record.setdefault("superseded_by", None)
-        rendering = record["status"] == Status.RENDERING
-        shares = await self.live.shares(record["id"]) if rendering else NOTHING
-        return with_shares(record, shares, self.clock.wall_s())
+    async def _with_live(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """With the progress of those that render, which is asked for in one go."""
+        for record in records:
+            record.setdefault("superseded_by", None)
+        rendering = [record["id"] for record in records if record["status"] == Status.RENDERING]
+        shares = dict(zip(rendering, await self.live.shares_each(rendering), strict=True))
+        now_s = self.clock.wall_s()
+        return [with_shares(record, shares.get(record["id"], NOTHING), now_s) for record in records]
 
     async def find(
         self, text: str, *, tenant: str | None = None, cursor: str | None = None, limit: int = 50, **filters: str | None
@@ -201,7 +204,7 @@ class FarmService:
         records, following = await find(
             self.sagas.records, text, {**filters, "tenant": tenant}, cursor=cursor, limit=limit
         )
-        return [await self._with_live(dict(record)) for record in records], following
+        return await self._with_live([dict(record) for record in records]), following
 
     async def list(
         self,
@@ -219,8 +222,8 @@ class FarmService:
         wanted = {"status": status, "product_id": product_id, "tenant": tenant}
         filters = {name: value for name, value in wanted.items() if value is not None}
         page = await self.sagas.records.list(filters, cursor=cursor, limit=limit, created_after_s=created_after_s)
-        shown = [record for record in page.records if not record.get("deleted")]
-        return [await self._with_live(dict(record)) for record in shown], page.cursor
+        shown = [dict(record) for record in page.records if not record.get("deleted")]
+        return await self._with_live(shown), page.cursor
 
     async def follow(self, job_id: str, after: int = 0) -> AsyncGenerator[dict[str, Any]]:
         """The job's events after number ``after`` as they come; ends behind the last one of an ended job."""
@@ -245,8 +248,9 @@ class FarmService:
     async def live_count(self, *, tenant: str | None = None) -> int:
         """How many jobs have not ended, of all tenants or of one."""
         own = {} if tenant is None else {"tenant": tenant}
-        counts = [await self.sagas.records.count({"status": status, **own}) for status in Status if not status.ended]
-        return sum(counts)
+        return sum(
+            await self.sagas.records.count_each([{"status": status, **own} for status in Status if not status.ended])
+        )
 
     async def log(self, job_id: str) -> str:
         """What the saga did, and what the workers of its attempts wrote, as far as it is kept.

@@ -1,6 +1,6 @@
 """The records: what readers see of sagas, by id and in lists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,6 +42,10 @@ class Records(Protocol):
 
     async def count(self, filters: Mapping[str, str] | None = None) -> int:
         """How many records have all of ``filters`` in their index, for example ``{"status": "failed"}``."""
+        ...
+
+    async def count_each(self, filters: Sequence[Mapping[str, str]]) -> Sequence[int]:
+        """As `count`, of many in one round trip, in their order."""
         ...
 
     async def annotate(self, saga_id: str, fields: Mapping[str, Any], *, due_at_s: float | None = None) -> bool:

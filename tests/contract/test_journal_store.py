@@ -393,6 +393,9 @@ async def test_lists_filter_by_every_index(subject: Subject) -> None:
     assert await subject.store.records.count({"even": "True", "third": "0"}) == 2
     assert await subject.store.records.count({"even": "True"}) == 6
     assert await subject.store.records.count() == 12
+    asked: list[dict[str, str]] = [{"even": "True"}, {}, {"even": "True", "third": "0"}, {"even": "never"}]
+    assert list(await subject.store.records.count_each(asked)) == [6, 12, 2, 0]
+    assert list(await subject.store.records.count_each([])) == []
     assert await subject.store.records.count({"even": "maybe"}) == 0
     later = await subject.store.records.list({"even": "True"}, created_after_s=8.0)
     assert [record["id"] for record in later.records] == ["s10"]

@@ -81,10 +81,12 @@ class Camera:
         """
         if not self._takes:
             return {}
-        for shot in shots[:1]:
-            await self._wanted(shot)  # the bakes are looked at once, not by all shots at the same moment
+        wanted = {shot: await self._wanted(shot) for shot in shots}
+        every = [one for some in wanted.values() for one in some]
+        known = await blocking(self._parts.results.among, self._ctx.input["tenant"], self._designs, every)
+        likely = {shot: tuple(one for one in some if one in known) for shot, some in wanted.items()}
         async with side_by_side() as group:
-            looked = {shot: group.create_task(self._taken(shot)) for shot in shots}
+            looked = {shot: group.create_task(self._taken(shot, some)) for shot, some in likely.items() if some}
         return {shot: done for shot, look in looked.items() if (done := look.result()) is not None}
 
     async def make(self, shot: Shot, token: str, attempt: int) -> ViewDone:
@@ -99,7 +101,7 @@ class Camera:
         if not wanted:
             return await self._made(shot, token, attempt)
         async with self._parts.flights.turn(wanted[0], int(self._ctx.input["request"]["priority"])) as made:
-            done = await self._taken(shot) if made else None
+            done = await self._taken(shot, wanted) if made else None
             return done or await self._made(shot, token, attempt)
 
     @property
@@ -162,12 +164,11 @@ class Camera:
             reason, cause = error.message, error.to_dict()
             raise ViewExhausted(view=task.name, attempts=task.attempt, reason=reason, cause=cause) from error
 
-    async def _taken(self, shot: Shot) -> ViewDone | None:
+    async def _taken(self, shot: Shot, wanted: Sequence[str]) -> ViewDone | None:
         ctx, request = self._ctx, self._ctx.input["request"]
         form = Format.PNG if shot.frame is not None else Format(request["format"])
         name = (shot.view if shot.frame is None else f"frame_{shot.frame:04d}") + form.suffix
         key = keys.work(ctx.input["tenant"], ctx.saga_id, new_token()) + name
-        wanted = await self._wanted(shot)
         kept = await blocking(self._parts.results.take, ctx.input["tenant"], self._designs, wanted, key)
         if kept is None:
             return None

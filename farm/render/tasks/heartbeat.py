@@ -131,6 +131,10 @@ class Board(Protocol):
         """The same, and how far each view came in its best attempt."""
         ...
 
+    async def shares_each(self, job_ids: Sequence[str]) -> Sequence[Shares]:
+        """As `shares`, of many jobs in one round trip, in their order."""
+        ...
+
     async def clear(self, job_id: str) -> None: ...
 
 

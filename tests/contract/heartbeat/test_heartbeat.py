@@ -80,6 +80,9 @@ async def test_how_far_a_view_came_outlasts_its_attempts(sides: Sides) -> None:
         assert (shares.now, shares.farthest) == ({"model": fraction}, {"model": farthest})
         await sides.coordinator.revoke(grant)
         assert (await sides.board.shares("job")).farthest == {"model": farthest}
+    of_both = await sides.board.shares_each(["another", "job"])
+    assert [one.farthest for one in of_both] == [{}, (await sides.board.shares("job")).farthest]
+    assert list(await sides.board.shares_each([])) == []
 
 
 async def test_a_beat_lapses(sides: Sides) -> None:

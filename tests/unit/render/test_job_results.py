@@ -1,6 +1,7 @@
 """Equal work is done once: over jobs, retries and crashes; unless it is forced, or what is kept is damaged."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from farm.adapters.memory_catalog import MemoryCatalog
 from farm.adapters.memory_journal import open_memory
 from farm.adapters.memory_store import MemoryStore
 from farm.domain import keys
-from farm.errors import BlenderCrashed, StorageUnavailable
-from farm.render.ports import ViewTask
+from farm.errors import BlenderCrashed, ObjectMissing, StorageUnavailable
+from farm.render import results
+from farm.render.ports import ObjectInfo, ViewTask
 from farm.render.steps.shots import Camera
 from farm.render.sweep import Sweep
 from farm.saga.clock import FakeClock
@@ -309,3 +311,40 @@ async def test_an_urgent_job_does_not_wait_for_one_that_is_not(shop: Workshop) -
         await began.wait()
         urgent = (await shop.service.submit(prepared(views=[FRONT])))["id"]
         assert (await shop.ended(urgent))["status"] == "completed"
+
+
+class _Asked(MemoryStore):
+    """Counts how often something that is not there is asked for."""
+
+    missed = listed = 0
+
+    def get(self, key: str, *, sha256: str | None = None) -> bytes:
+        try:
+            return super().get(key, sha256=sha256)
+        except ObjectMissing:
+            self.missed += "/cache/of/" in key
+            raise
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        self.listed += "/cache/of/" in prefix
+        return super().list(prefix)
+
+
+async def test_what_is_not_kept_is_looked_for_once_however_many_pictures(tmp_path: Path) -> None:
+    store = _Asked()
+    shop = workshop(tmp_path, open_memory(), store, MemoryCatalog(), cache_days=7.0, film_frames=12)
+    await finished(shop, mode="all", model=False)
+    assert (store.missed, store.listed) == (0, 2)  # once for the stills, once for the frames
+    assert len(painted(shop)) == 6 + 12
+    await finished(shop, mode="all", model=False)
+    assert painted(shop) == []
+
+
+async def test_of_a_design_with_very_many_kept_pictures_each_is_asked_for(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "MOST_LISTED", 3)
+    await finished(shop)
+    painted(shop)
+    assert {view["cached"] for view in (await finished(shop))["views"]} == {True}
+    assert painted(shop) == []
