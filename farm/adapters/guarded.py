@@ -14,10 +14,13 @@ from typing import Any
 import httpcore
 
 from farm.adapters.open_internet import forbidden_address
+from farm.adapters.tunnel import READ_BYTES, Handshake, Proxy, proxy_for
 from farm.errors import FetchRefused
 
 Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a name, as text; raises `OSError` where it has none."""
+
+ProxyFor = Callable[[str], Proxy | None]
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -63,12 +66,19 @@ class Deadline:
 class Guarded(httpcore.NetworkBackend):
     """Connects to public addresses, and to the hosts an operator listed.
 
-    The name is resolved once, and the connection goes to an address that was looked at, not to the name.
+    The name is resolved once, and the connection goes to an address that was looked at, not to the name; so it does
+    through the environment's proxy.
     """
 
     def __init__(
-        self, hosts: frozenset[str], resolve: Resolve, inner: httpcore.NetworkBackend, deadline: Deadline
+        self,
+        hosts: frozenset[str],
+        resolve: Resolve,
+        inner: httpcore.NetworkBackend,
+        deadline: Deadline,
+        proxy_for: ProxyFor = proxy_for,
     ) -> None:
+        self._proxy_for = proxy_for
         self._hosts = hosts
         self._resolve = resolve
         self._inner = inner
@@ -90,12 +100,19 @@ class Guarded(httpcore.NetworkBackend):
             bad = forbidden_address(addresses)
             if bad is not None:
                 raise FetchRefused(address=host, reason=f"it leads to {bad}, which is not on the open internet")
+        # A listed host is the operator's own, and near.
+        proxy = None if host in self._hosts else self._proxy_for(host)
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
             try:
                 left_s = self._deadline.left_s(timeout)
-                stream = self._inner.connect_tcp(address, port, left_s, local_address, socket_options)
-                return _Timed(stream, self._deadline)
+                to_host, to_port = (address, port) if proxy is None else (proxy.host, proxy.port)
+                stream = _Timed(
+                    self._inner.connect_tcp(to_host, to_port, left_s, local_address, socket_options), self._deadline
+                )
+                if proxy is not None:
+                    _open(stream, Handshake(proxy, address, port), timeout)
+                return stream
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
@@ -105,6 +122,16 @@ class Guarded(httpcore.NetworkBackend):
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def _open(stream: httpcore.NetworkStream, handshake: Handshake, timeout: float | None) -> None:
+    try:
+        stream.write(handshake.says, timeout)
+        while not handshake.open(stream.read(READ_BYTES, timeout)):
+            pass
+    except BaseException:
+        stream.close()
+        raise
 
 
 class _Timed(httpcore.NetworkStream):

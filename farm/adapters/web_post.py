@@ -17,6 +17,7 @@ import httpcore
 from farm.adapters.border import border, said
 from farm.adapters.guarded import Resolve, resolve
 from farm.adapters.open_internet import allowed, forbidden_address, shown
+from farm.adapters.tunnel import READ_BYTES, Handshake, Proxy, proxy_for
 from farm.adapters.web import CONNECT_S
 from farm.domain.web_address import NoAddress, WebAddress, host_name
 from farm.errors import FarmError, WebhookFailed, WebhookRefused
@@ -36,8 +37,11 @@ _DRIVER = (
 class _Guarded(httpcore.AsyncNetworkBackend):
     """Connects to public addresses, and to the hosts an operator listed; to the address that was looked at."""
 
-    def __init__(self, look_up: Callable[[str, int], Awaitable[Sequence[str]]]) -> None:
+    def __init__(
+        self, look_up: Callable[[str, int], Awaitable[Sequence[str]]], proxy_for: Callable[[str], Proxy | None]
+    ) -> None:
         self._look_up = look_up
+        self._proxy_for = proxy_for
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -49,9 +53,14 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in await self._look_up(host, port):
+        addresses, proxy = await self._look_up(host, port), self._proxy_for(host)
+        for address in addresses:
+            to_host, to_port = (address, port) if proxy is None else (proxy.host, proxy.port)
             try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = await self._inner.connect_tcp(to_host, to_port, timeout, local_address, socket_options)
+                if proxy is not None:
+                    await _open(stream, Handshake(proxy, address, port))
+                return stream
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
@@ -61,6 +70,16 @@ class _Guarded(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+async def _open(stream: httpcore.AsyncNetworkStream, handshake: Handshake) -> None:
+    try:
+        await stream.write(handshake.says)
+        while not handshake.open(await stream.read(READ_BYTES)):
+            pass
+    except BaseException:
+        await stream.aclose()
+        raise
 
 
 class WebPost:
@@ -110,7 +129,7 @@ class WebPost:
     async def _sent(self, address: WebAddress, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
         # A connection each: what is kept open would have to be looked at again.
         async with httpcore.AsyncConnectionPool(
-            ssl_context=self._tls, max_connections=1, network_backend=_Guarded(self._look_up)
+            ssl_context=self._tls, max_connections=1, network_backend=_Guarded(self._look_up, self._proxy)
         ) as pool:
             async with pool.stream(
                 "POST", address.url, headers=headers, content=body, extensions={"timeout": {"connect": CONNECT_S}}
@@ -132,6 +151,9 @@ class WebPost:
         if host not in self._hosts and (bad := forbidden_address(addresses)) is not None:
             raise WebhookRefused(address=host, reason=f"it leads to {bad}, which is not on the open internet")
         return addresses
+
+    def _proxy(self, host: str) -> Proxy | None:
+        return None if host in self._hosts else proxy_for(host)  # a listed host is the operator's own, and near
 
     def _address(self, url: str) -> WebAddress:
         try:
