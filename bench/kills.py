@@ -164,10 +164,18 @@ async def post(client: httpx.AsyncClient, met: Met, going_on: Callable[[], bool]
         await asyncio.sleep(PAUSE_S)
 
 
-async def kill_in_turn(victims: Victims, met: Met, every_s: float, going_on: Callable[[], bool]) -> None:
-    """One every so many seconds: of those that are there, the one that has been killed least."""
+async def kill_in_turn(
+    victims: Victims, met: Met, every_s: float, going_on: Callable[[], bool], *, settled: bool
+) -> None:
+    """One every so many seconds: of those that are there, the one that has been killed least.
+
+    Args:
+        settled: kill again only once a job was accepted since the last kill.
+    """
     while going_on():
         await asyncio.sleep(every_s)
+        while settled and met.kills and going_on() and max(met.accepted.values()) < met.kills[-1][0]:
+            await asyncio.sleep(0.1)
         killed = Counter(name for _, name in met.kills)
         for name in sorted(victims.names, key=lambda name: killed[name]):
             if victims.kill(name):
@@ -204,7 +212,7 @@ async def unended(client: httpx.AsyncClient, jobs: list[str], within_s: float) -
     return left
 
 
-async def suffer(home: Home, url: str, met: Met, lasting_s: float, every_s: float) -> dict[str, str]:
+async def suffer(home: Home, url: str, met: Met, lasting_s: float, every_s: float, *, settled: bool) -> dict[str, str]:
     """Post and kill for so long; the accepted jobs that have not ended afterwards."""
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         await ready(client, START_S)
@@ -219,14 +227,14 @@ async def suffer(home: Home, url: str, met: Met, lasting_s: float, every_s: floa
 
         await asyncio.gather(
             *(post(client, met, going_on) for _ in range(CLIENTS)),
-            kill_in_turn(Victims(home), met, every_s, going_on),
+            kill_in_turn(Victims(home), met, every_s, going_on, settled=settled),
         )
         met.ended_s = time.monotonic()
         await ready(client, START_S)
         return await unended(client, list(met.accepted), END_S)
 
 
-def measure(minutes: float, every_s: float, folder: Path) -> dict[str, Any]:
+def measure(minutes: float, every_s: float, folder: Path, *, settled: bool) -> dict[str, Any]:
     """Serve, kill, count."""
     home, met = Home(folder), Met()
     with socket.socket() as probe:
@@ -243,7 +251,7 @@ def measure(minutes: float, every_s: float, folder: Path) -> dict[str, Any]:
     with (folder / "serve.log").open("w") as log:
         served = subprocess.Popen([*farm, "serve", "--port", str(port)], env=environment, stdout=log, stderr=log)
     try:
-        left = asyncio.run(suffer(home, f"http://127.0.0.1:{port}", met, 60 * minutes, every_s))
+        left = asyncio.run(suffer(home, f"http://127.0.0.1:{port}", met, 60 * minutes, every_s, settled=settled))
         alive = served.poll() is None
         audit = subprocess.run([*farm, "audit"], env=environment, capture_output=True, text=True, check=False)
         served.send_signal(signal.SIGINT)
@@ -288,11 +296,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--every", type=float, default=15.0, metavar="SECONDS")
+    parser.add_argument(
+        "--settled", action="store_true", help="kill again only once a job was accepted since: each death by itself"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the home with its logs behind, and say where it is")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="farm-kills-"))
     try:
-        figures = measure(chosen.minutes, chosen.every, folder)
+        figures = measure(chosen.minutes, chosen.every, folder, settled=chosen.settled)
     finally:
         if chosen.keep:
             print(folder, file=sys.stderr)
