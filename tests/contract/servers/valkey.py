@@ -103,13 +103,13 @@ def sentinel(folder: Path, master: Server, *, name: str = "farm", down_after_ms:
 
 
 def in_step(primary: Server, *, within_s: float = 20.0) -> None:
-    """Wait until a replica of ``primary`` has what it has."""
+    """Wait until a replica of ``primary`` has what that has now; it may be written to meanwhile."""
     ends_s = time.monotonic() + within_s
     with primary.admin() as admin:
+        wanted = int(admin.info("replication")["master_repl_offset"])
         while time.monotonic() < ends_s:
-            about = admin.info("replication")
-            replica = about.get("slave0", {})
-            if replica.get("state") == "online" and replica.get("offset") == about["master_repl_offset"]:
+            replica = admin.info("replication").get("slave0", {})
+            if replica.get("state") == "online" and int(replica.get("offset", -1)) >= wanted:
                 return
             time.sleep(0.02)
     raise TimeoutError(f"no replica of {primary.port} is in step")
