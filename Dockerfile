@@ -13,14 +13,14 @@ RUN useradd --create-home --uid 10001 farm && install -d -o farm -g farm -m 700 
 
 WORKDIR /opt/tshirt-farm
 # What set-up reads comes first: a change of the farm alone installs nothing anew.
-COPY LICENSE NOTICE README.md pyproject.toml requirements-dev.lock requirements-uv.lock ./
+COPY LICENSE NOTICE README.md pyproject.toml requirements.lock requirements-dev.lock requirements-uv.lock ./
 COPY scripts/setup.sh scripts/
 COPY farm farm
 COPY serve_app serve_app
 COPY blender blender
 COPY templates templates
-# As root it brings Blender's system libraries too. A Python that it fetches must be readable by the farm's user.
-RUN UV_PYTHON_INSTALL_DIR=/opt/python UV_NO_CACHE=1 scripts/setup.sh && rm -rf /var/lib/apt/lists/*
+# What runs, without the tools of the tests. As root it brings Blender's system libraries too. A Python that it fetches must be readable by the farm's user.
+RUN UV_PYTHON_INSTALL_DIR=/opt/python UV_NO_CACHE=1 scripts/setup.sh runtime && rm -rf /var/lib/apt/lists/*
 
 USER farm
 ENV PATH=/opt/tshirt-farm/.venv/bin:$PATH FARM_HOME=/data

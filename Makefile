@@ -10,6 +10,7 @@ BIN := .venv/bin
 EXAMPLE ?= examples/nordlys.png
 PRODUCT ?= demo-tee
 OUT ?= out/demo
+SBOM ?= out/sbom.cdx.json
 # In this order: what fails fastest comes first. Each folder has a process of its own, so no Ray leaks into the next.
 SUITES := unit property contract api ray blender crash web e2e
 FIGURES := compose no_render_jobs queue startup render_jobs
@@ -26,7 +27,7 @@ done; \
 if [ -n "$$red" ]; then echo "red:$$red" >&2; exit 1; fi
 endef
 
-.PHONY: help setup demo test check fmt bench fuzz soak inspect gallery lock clean
+.PHONY: help setup demo test check fmt bench fuzz sbom advisories soak inspect gallery lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -74,6 +75,13 @@ lock: ## resolve pyproject.toml anew into the hashed locks (add UPGRADE=--upgrad
 
 fuzz: setup ## a property-based tester against the live job API, thousands of cases
 	@scripts/fuzz.sh
+
+sbom: setup ## what the image installs, as a CycloneDX bill of materials: $(SBOM)
+	@mkdir -p $(dir $(SBOM))
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o $(SBOM) requirements.lock
+
+advisories: setup ## is anything known against what the image installs? Needs a way to the advisory service
+	@scripts/advisories.sh
 
 soak: setup ## thousands of jobs while coordinators are killed at random, then the audit
 	$(BIN)/python -m bench.soak --jobs 5000 --kills

@@ -1,5 +1,9 @@
 #!/usr/bin/env bash
-# Makes .venv from the lock, and nothing else: uv, Python 3.13, the packages, the project itself.
+# Makes .venv from a lock, and nothing else: uv, Python 3.13, the packages, the project itself.
+#
+#     scripts/setup.sh            what developing takes
+#     scripts/setup.sh runtime    what runs, and nothing else: for an image
+#
 # Needs bash, any python3 and a network. Does nothing (in a tenth of a second) where .venv is up to date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,7 +12,7 @@ cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE
 unset VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-readonly LOCK=requirements-dev.lock
+LOCK=requirements-dev.lock
 readonly STAMP=.venv/.farm-setup
 readonly LIBRARIES_STAMP=.venv/.farm-libraries
 readonly UV_LEAST=0.8.0
@@ -109,7 +113,11 @@ make_environment() {
     say "installing $(grep -c '^[a-z0-9].*==' "$LOCK") locked packages (2.4 GB unpacked: minutes, the first time)"
     export VIRTUAL_ENV=$PWD/.venv UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-300}
     "$UV" pip sync --quiet --require-hashes --compile-bytecode "$LOCK"
-    "$UV" pip install --quiet --no-deps --no-build-isolation --editable .
+    if [ "$LOCK" = requirements-dev.lock ]; then
+        "$UV" pip install --quiet --no-deps --no-build-isolation --editable .
+    else # what builds the project does not run it: it comes and goes, in the version that is locked for developing
+        "$UV" pip install --quiet --no-deps --build-constraints requirements-dev.lock --editable .
+    fi
     .venv/bin/python -m compileall -q farm blender
     # The composer's loops, compiled once here instead of before the first picture.
     .venv/bin/python -c 'from farm.render.tasks.compose_task import rehearse; rehearse()'
@@ -126,11 +134,13 @@ check_libraries() {
 }
 
 main() {
-    if [ "${1:-}" = uv ]; then # for `make lock`: where uv is
-        find_uv >&2
-        echo "$UV"
-        return
-    fi
+    case "${1:-}" in
+        uv) # for `make lock`: where uv is
+            find_uv >&2
+            echo "$UV"
+            return ;;
+        runtime) LOCK=requirements.lock ;;
+    esac
     local wanted started=$SECONDS
     wanted=$(state)
     if ! [ -x .venv/bin/python ] || ! [ "$(cat "$STAMP" 2>/dev/null)" = "$wanted" ]; then
