@@ -155,6 +155,10 @@ def test_an_ended_job_is_shown_as_it_is(page: Page, live: LiveFarm) -> None:
         "[...document.querySelectorAll('#rendering *')].filter((e) => e.getAnimations().length).map((e) => e.outerHTML)"
     )
     assert page.evaluate(moving) == []
+    page.goto(f"{live.url}/jobs/{done['id']}")
+    assert done["warnings"], "so small a design is coarse on the cloth"
+    for warning in done["warnings"]:
+        expect(page.locator("#said")).to_contain_text(warning["message"])
     for path in (f"/?job={failed['id']}", f"/jobs/{failed['id']}"):
         page.goto(live.url + path)
         expect(page.get_by_text("Everything was undone: no picture is left.")).to_be_visible()

@@ -43,7 +43,8 @@ function show(job) {
     job.error && job.status === "failed" && problemNotice({ message: job.error.message, hint: job.error.hint }),
     gone && ended && !job.compensation_pending && make("p", { class: "quiet" }, "Everything was undone: no picture is left."),
     gone && !ended && make("p", { class: "quiet" }, "What was made is being undone."),
-    job.compensation_pending && make("div", { class: "notice bad" }, make("strong", {}, "Not everything could be undone."), "An operator finishes it with ", make("code", {}, `farm jobs compensate ${job.id}`)));
+    job.compensation_pending && make("div", { class: "notice bad" }, make("strong", {}, "Not everything could be undone."), "An operator finishes it with ", make("code", {}, `farm jobs compensate ${job.id}`)),
+    !gone && (job.warnings ?? []).map((warning) => make("div", { class: "notice" }, warning.message)));
   replace($("#gallery"), gone ? null : job.views.map(kept));
   if (ended && !finished) {
     finished = true;
