@@ -73,16 +73,18 @@ def parts_of(content_type: str, body: bytes) -> list[Part]:
 def _spans(body: bytes, boundary: bytes) -> Iterator[tuple[int, int]]:
     """Where the parts begin and end in the body."""
     start: int | None = None
+    newline = b""
     count = 0
-    for line in re.finditer(rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r?\n|\Z)", body):
+    for line in re.finditer(rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(\r?\n|\Z)", body):
         at = line.start()
         if at and body[at - 1] != 0x0A:
             continue  # in the middle of a line: somebody's data
         if start is not None:
-            yield start, at - (2 if body[at - 2 : at] == b"\r\n" else 1)
+            # A client whose lines end in LF alone may send data that ends in CR.
+            yield start, at - (2 if newline == b"\r\n" and body[at - 2 : at] == newline else 1)
         if line[1] is not None:
             return
-        start = line.end()
+        start, newline = line.end(), line[2]
         count += 1
         if count > MAX_PARTS:
             raise _broken(f"it has more than {MAX_PARTS} parts")

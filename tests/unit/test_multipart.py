@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from farm.errors import InvalidRequest
@@ -17,6 +17,7 @@ FRAGMENTS = [
 ]  # fmt: skip
 
 
+@example(b"\r", b"\n", b"")
 @given(st.binary(max_size=200), st.sampled_from([b"\r\n", b"\n"]), st.sampled_from([b"", b"before\r\n\r\n"]))
 def test_bytes_come_out_as_they_went_in(data: bytes, line: bytes, before: bytes) -> None:
     if b"--XX" in data:
