@@ -35,8 +35,8 @@ def test_what_is_read_is_what_was_written_within_half_a_step(channels: int) -> N
     assert facts == FACTS
     np.testing.assert_array_equal(read["alpha"], arrays["alpha"])
     cloth = arrays["alpha"] > 0
-    for name in ("diffuse", "mutual"):
-        np.testing.assert_allclose(read[name][cloth], arrays[name][cloth], atol=0.0006, rtol=0.0005)
+    for name, atol in (("diffuse", 0.0006), ("mutual", 0.0012)):
+        np.testing.assert_allclose(read[name][cloth], arrays[name][cloth], atol=atol, rtol=0.0005)
     np.testing.assert_allclose(np.sqrt(read["specular"])[cloth], np.sqrt(arrays["specular"])[cloth], atol=0.0002)
     assert read["diffuse"].shape == arrays["diffuse"].shape
 
@@ -63,6 +63,6 @@ def test_a_plane_that_is_another_files_is_no_light() -> None:
     whole, broken = packed(light(), FACTS), io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(whole)) as before, zipfile.ZipFile(broken, "w") as after:
         for name in before.namelist():
-            after.writestr(name, b"no picture" if name == "diffuse.jls" else before.read(name))
+            after.writestr(name, b"no picture" if name == "diffuse.jxl" else before.read(name))
     with pytest.raises(ValueError, match="plane"):
         unpacked(broken.getvalue())
