@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from farm.errors import BadPicture
 from tests.web.live_farm import LiveFarm
@@ -176,8 +176,8 @@ def test_jobs_are_found_by_a_part_and_the_address_says_by_which(page: Page, live
     running = submit(live, product_id="badge-2", size=256)
     page.goto(f"{live.url}/jobs")
     page.get_by_label("Product or job id").fill("adge-")
+    page.wait_for_url(f"{live.url}/jobs?find=adge-")
     expect(page.locator("tbody tr")).to_have_count(2)
-    assert page.url == f"{live.url}/jobs?find=adge-"
     page.reload()
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_label(f"Choose {done['id']}").check()
@@ -200,6 +200,18 @@ def test_jobs_are_found_by_a_part_and_the_address_says_by_which(page: Page, live
     events = httpx.get(f"{live.url}/v1/jobs/{running}/events", headers=key(live)).text.count("event:")
     assert events > 10
     assert len(loads) <= 5
+
+
+def test_what_is_chosen_before_the_script_is_there_counts(page: Page, live: LiveFarm) -> None:
+    held: list[Route] = []
+    page.route("**/js/jobs.js", lambda route: held.append(route))
+    page.goto(f"{live.url}/jobs", wait_until="commit")
+    page.get_by_label("Status").select_option("failed")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    page.wait_for_url(re.compile("status=failed"))
+    expect(page.get_by_label("Status")).to_have_value("failed")
 
 
 def test_a_wrong_key_and_a_wrong_address_are_told_in_words(page: Page, live: LiveFarm) -> None:

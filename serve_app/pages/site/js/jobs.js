@@ -2,6 +2,7 @@
 
 import { $, ago, api, frame, made, make, problemNotice, replace, session, statusTag } from "./farm.js";
 
+readAddress();
 frame("/jobs");
 await session();
 
@@ -33,10 +34,11 @@ function keepAddress() {
   window.history.replaceState(null, "", query.size ? `/jobs?${query}` : "/jobs");
 }
 
+/** What the address does not say stays as it is: somebody may have chosen it before this script was there. */
 function readAddress() {
   const query = new URLSearchParams(location.search);
-  $("#status").value = query.get("status") ?? "";
-  $("#find").value = query.get("find") ?? "";
+  if (query.has("status")) $("#status").value = query.get("status");
+  if (query.has("find")) $("#find").value = query.get("find");
 }
 
 let asked = 0;
@@ -187,7 +189,6 @@ $("#more button").addEventListener("click", async () => {
   older = true;
   show();
 });
-readAddress();
 await refresh();
 let told = performance.now();
 setInterval(() => {
