@@ -93,7 +93,7 @@ def test_every_garment_of_the_farm_is_sound(terminal: Terminal, garment: str) ->
     answer = terminal.farm("template", "check", garment, "--json")
     (report,) = json.loads(answer.stdout)
     assert (answer.returncode, report["id"], report["ok"]) == (0, garment, True), report
-    assert [finding["name"] for finding in report["findings"]] == ["seal", "facts", "maps", "build", "probe"]
+    assert [finding["name"] for finding in report["findings"]] == ["seal", "facts", "maps", "build", "light", "probe"]
 
 
 def test_all_garments_are_checked_where_none_is_named(terminal: Terminal) -> None:
