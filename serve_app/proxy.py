@@ -68,7 +68,18 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        send = _OurAnswers(scope, receive, send)
+        answers = _OurAnswers(scope, receive, send)
+        try:
+            await self._guarded(scope, receive, answers)
+        except Exception:
+            # A replica that dies in mid-request also ends as an error of the proxy's own, which would be a bare 500.
+            if answers.begun:
+                raise
+            log.exception("a request ended in the proxy itself")
+            await starting(scope, receive, send)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, once it is known how large its body may be."""
         if scope["method"] in _NO_BODY:
             await self._app(scope, receive, send)
             return
@@ -110,10 +121,13 @@ class _OurAnswers:
         self._receive = receive
         self._send = send
         self._replaced = False
+        self.begun = False
+        """Whether a client has seen the beginning of an answer."""
 
     async def __call__(self, message: Message) -> None:
         if self._replaced:
             return
+        self.begun = True
         if message["type"] == "http.response.start" and self._is_the_proxys(message):
             self._replaced = True
             await starting(self._scope, self._receive, self._send)

@@ -158,3 +158,21 @@ async def test_what_the_proxy_answers_by_itself_is_said_in_the_farms_words() -> 
             assert (await client.get(f"/own/{status}")).status_code == status, "the application's word stands"
             assert (await client.get(f"/-/{status}")).status_code == status, "the proxy's own paths are its own"
         assert (await client.get("/v1/jobs/200")).text.startswith("Path")
+
+
+async def test_a_proxy_that_raises_while_it_waits_for_a_replica_says_so_in_the_farms_words() -> None:
+    async def dying(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/begun":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("the replica died")
+
+    async def opening() -> Guard:
+        raise ConnectionResetError("nor can its guard be opened")
+
+    gate = httpx.ASGITransport(Gate(dying, opening))
+    async with httpx.AsyncClient(transport=gate, base_url="http://localhost") as client:
+        for answer in (await client.get("/v1/jobs"), await client.post("/v1/jobs", content=b"{}")):
+            assert (answer.status_code, answer.json()["code"]) == (503, "farm_starting")
+            assert int(answer.headers["Retry-After"]) > 0
+        with pytest.raises(RuntimeError, match="died"):
+            await client.get("/begun")
