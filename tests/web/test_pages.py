@@ -150,6 +150,7 @@ def test_a_failing_job_says_why_and_can_be_tried_again(page: Page, live: LiveFar
     page.get_by_role("button", name="Try all failed again").click()
     expect(page.get_by_role("status")).to_contain_text("1 of 1 are tried again")
     page.get_by_label("Status").select_option("")
+    expect(page.locator("tbody tr").first).not_to_contain_text("failed")
     page.get_by_role("link", name="no product").first.click()
     expect(page.locator("#facts")).to_contain_text("Retry of")
     expect(page.locator("#tools")).to_contain_text("completed", timeout=PATIENCE_MS)
