@@ -10,6 +10,8 @@ unset PYTHONDONTWRITEBYTECODE
 readonly EXAMPLES=${1:-100} PORT=${2:-8765}
 FARM_HOME=$(mktemp -d /tmp/farm-fuzz-XXXXXX)
 export FARM_HOME FARM_NULL_EFFECTS=yes FARM_REQUESTS_PER_MINUTE=1000000
+# Designs, manifests and webhooks at made-up addresses are asked of a proxy that is not there: nothing leaves this machine.
+export HTTPS_PROXY=http://127.0.0.1:9
 
 .venv/bin/farm serve --port "$PORT" >/dev/null 2>"$FARM_HOME/serve.log" &
 readonly SERVICE=$!
