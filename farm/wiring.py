@@ -17,6 +17,7 @@ from farm.adapters.redis_keys import RedisKeys
 from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_nodes import RedisNodes
 from farm.adapters.redis_rows import RedisDesignBook, RedisRowRecords
+from farm.adapters.redis_run_board import RedisRunBoard
 from farm.adapters.shop_lock import ShopLock
 from farm.adapters.storage import store_of
 from farm.adapters.temp_folders import TempFolders
@@ -161,7 +162,9 @@ async def open_farm(settings: Settings, *, store_url: str) -> AsyncIterator[Farm
             link=link,
             runs=runs,
             batches=batches,
-            catalogues=CatalogService(settings=settings, runs=runs, objects=objects, clock=SystemClock()),
+            catalogues=CatalogService(
+                settings=settings, runs=runs, board=RedisRunBoard(client), objects=objects, clock=SystemClock()
+            ),
             webhooks=open_webhooks(settings, link, sagas),
             nodes=RedisNodes(client, SystemClock(), limit=settings.node_failures),
         )

@@ -138,9 +138,11 @@ class RunJson(_Open):
     status: str = Field(description="running, paused, stopping, completed, failed or cancelled")
     manifest: str
     progress: float = Field(ge=0, le=100)
-    eta_s: float | None = None
+    eta_s: float | None = Field(None, description="Seconds left at the rate of late; null before that can be told.")
     rows: int
-    rows_done: int
+    rows_done: int = Field(description="Rows that have ended, slice by slice.")
+    rows_made: int = Field(description="Rows whose pictures are made or that need none; moves with each row.")
+    rows_per_s: float | None = None
     skipped: int
     counts: dict[str, Any] = Field(description="Rows by how they ended, why they failed, seconds and cost.")
     created_at: str

@@ -15,9 +15,11 @@ import redis.asyncio
 from farm.adapters.builtin_catalog import BuiltinCatalog
 from farm.adapters.design_source import Designs
 from farm.adapters.file_store import FileStore
+from farm.adapters.memory_heartbeat import MemoryProgressBoard
 from farm.adapters.redis_journal import open_linked, open_redis
 from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_rows import RedisDesignBook, RedisRowRecords
+from farm.adapters.redis_run_board import RedisRunBoard
 from farm.domain.colour import rgb
 from farm.domain.request import Engine, Format
 from farm.errors import FarmError, describe
@@ -51,6 +53,7 @@ class RowPainters:
         painted: every row that was begun, as ``(job, design)``, in order.
         log: a file that gets a line for each, so that other processes can count too.
         before: called ahead of each row; may raise or wait.
+        live: told how far each piece is, as by a worker's heartbeat.
     """
 
     store: ObjectStore
@@ -61,13 +64,16 @@ class RowPainters:
     seconds: float = 0.0
     painted: list[tuple[str, str]] = field(default_factory=list)
     before: Callable[[Mapping[str, Any]], Any] | None = None
+    live: MemoryProgressBoard | None = None
 
     async def row_slots(self) -> int:
         return self.slots
 
     async def relight_rows(self, task: RowsTask) -> Sequence[Mapping[str, Any]]:
         answers = []
-        for row in task.rows:
+        for number, row in enumerate(task.rows):
+            if self.live is not None:
+                await self.live.report(task.batch_id, task.name, number / len(task.rows))
             try:
                 if self.before is not None:
                     waiting = self.before(row)
@@ -228,7 +234,8 @@ async def open_catalogue(
             fingerprints=fingerprints,
             pace=Pace(0.0, partial(single_jobs, sagas), SystemClock()),
         )
-        service = CatalogService(settings=shop.settings, runs=runs, objects=objects, clock=SystemClock())
+        board = RedisRunBoard(link.client)
+        service = CatalogService(settings=shop.settings, runs=runs, board=board, objects=objects, clock=SystemClock())
         try:
             yield CatalogueShop(
                 home=place.home, shop=shop, kit=kit, service=service, painters=painters, runs=runs, link=link

@@ -7,15 +7,16 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
-from farm.cli.console import err
+from farm.cli.console import err, seconds
 from farm.cli.link import FarmLink
 from farm.cli.wait import LOOK_S, STORE_PATIENCE, Interrupts
 from farm.errors import StoreUnavailable
 from farm.home.state import HostState, Phase
 
-SAY_EVERY_S = 15.0
+SAY_EVERY_S = 5.0
+"""Between lines where nothing can be redrawn."""
 ENDED = ("completed", "failed", "cancelled")
 
 
@@ -31,13 +32,14 @@ class RunScreen:
             BarColumn(32),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f} rows"),
             TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
             console=console,
             transient=True,
         )
         self._screen = Live(self._bar, console=console, transient=True, refresh_per_second=4, redirect_stdout=False)
         self._task = self._bar.add_task("starting", total=1, note="", visible=False)
-        self._said_s = 0.0
+        self._said_s = -SAY_EVERY_S
+        self._said: tuple[Any, ...] = ()
+        self._notice = ""
 
     def __enter__(self) -> Self:
         if self._live:
@@ -63,7 +65,8 @@ class RunScreen:
         """A run has its own way, see `run`."""
 
     def say(self, text: str) -> None:
-        if text and not self._quiet:
+        if text and text != self._notice and not self._quiet:
+            self._notice = text
             self._console.print(text, style="yellow", soft_wrap=True)
 
     def story(self) -> str:
@@ -71,24 +74,26 @@ class RunScreen:
 
     def run(self, record: Mapping[str, Any]) -> None:
         """The run's record, as often as one likes."""
-        counts = record["counts"]
-        notes = [f"{counts[name]:,} {name}" for name in ("failed", "cached") if counts[name]]
-        if record["status"] != "running":
-            notes.insert(0, str(record["status"]))
-        note = ", ".join(notes)
+        note = ", ".join([*_standing(record), *_movement(record)])
         if self._live:
             self._bar.update(
                 self._task,
                 description=record["name"],
                 total=record["rows"],
-                completed=record["rows_done"],
+                completed=record["rows_made"],
                 note=note,
                 visible=True,
             )
-        elif not self._quiet and time.monotonic() - self._said_s > SAY_EVERY_S:
-            self._said_s = time.monotonic()
-            text = f"{record['name']}: {record['rows_done']:,} of {record['rows']:,} rows"
-            self._console.print(text + (f", {note}" if note else ""), soft_wrap=True)
+            return
+        # The end is told by what the command prints, and where nothing moved there is nothing to say.
+        news = (record["rows_made"], *_standing(record))
+        if self._quiet or news == self._said or record["status"] in ENDED:
+            return
+        now_s = time.monotonic()
+        if now_s - self._said_s >= SAY_EVERY_S:
+            self._said_s, self._said = now_s, news
+            text = f"{record['name']}: {record['rows_made']:,} of {record['rows']:,} rows"
+            self._console.print(text + (f", {note}" if note else ""), markup=False, soft_wrap=True)
 
     async def until_ended(self, link: FarmLink, run_id: str, interrupts: Interrupts) -> dict[str, Any] | None:
         """The record of the ended run; ``None`` when the person left.
@@ -114,6 +119,22 @@ class RunScreen:
                 if misses > STORE_PATIENCE or interrupts.count or interrupts.gone:
                     raise
             await interrupts.pause(LOOK_S)
+
+
+def _standing(record: Mapping[str, Any]) -> list[str]:
+    """What is beside the plain course of things."""
+    counts = record["counts"]
+    found = [f"{counts[name]:,} {name}" for name in ("failed", "cached") if counts[name]]
+    return found if record["status"] == "running" else [str(record["status"]), *found]
+
+
+def _movement(record: Mapping[str, Any]) -> list[str]:
+    """The rate and the time left, as far as they can be told."""
+    rate, left_s = record["rows_per_s"], record["seconds_left"]
+    if rate is None or left_s is None:
+        return []
+    pace = f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute"
+    return [pace, f"{seconds(round(left_s))} left"]
 
 
 def run_screen(*, quiet: bool) -> RunScreen:

@@ -34,7 +34,7 @@ class RunCoordinator:
         self._clock: Clock = clock or SystemClock()
         self._lease_s = kit.parts.settings.lease_s
         self._slices = Slices(kit, owner=self.owner, clock=self._clock)
-        self._saga = run_definition(RunRows(self._slices, service.is_paused))
+        self._saga = run_definition(RunRows(self._slices, service.is_paused, service.board.post))
         self._engine = Engine(kit.runs, projector=run_projection, clock=self._clock)
         self._drives: dict[str, asyncio.Task[None]] = {}
         self._awake = asyncio.Event()

@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from farm.domain.request import parse_request
 from farm.domain.template import find as find_template
 from farm.render.catalog.pace import Pace
+from farm.render.catalog.pieces import Pieces
 from farm.render.catalog.ports import DesignBook, DesignSource, RowRecords, RowWorkers
 from farm.render.catalog.row import Row
 from farm.render.prepare import normalise
@@ -34,6 +35,7 @@ class Kit:
         choose: the engine for a normalised request; a pure look at what is baked.
         fingerprints: of a row's views by name: those it may have, see `farm.render.making`.
         pace: how fast the shop may be written to, and who goes first.
+        pieces: what of the batches driven with this kit is under way.
     """
 
     parts: Parts
@@ -48,6 +50,7 @@ class Kit:
     choose: Callable[[Mapping[str, Any]], Chosen]
     fingerprints: Callable[[Mapping[str, Any]], Mapping[str, tuple[str, ...]]]
     pace: Pace
+    pieces: Pieces = field(default_factory=Pieces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

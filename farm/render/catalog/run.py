@@ -5,13 +5,15 @@ end. Each slice that is done is one note in the journal; whoever takes the run u
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from farm.domain.event import rfc3339
-from farm.errors import RunStopped
+from farm.errors import FarmError, RunStopped
+from farm.render.catalog.movement import Movement, Pedometer
 from farm.render.catalog.report import Tally
 from farm.saga.journal import Entry, Projection
 from farm.saga.retry import RetryPolicy
@@ -89,6 +91,10 @@ class SliceWorker(Protocol):
         """Slices that the cluster can use at once."""
         ...
 
+    async def made(self, run_id: str, numbers: Iterable[int]) -> float:
+        """How many rows of these slices, which are under way here, are made, with parts of rows."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceDone:
@@ -110,9 +116,15 @@ class RunRows:
     """A service that is away for an hour must not end a run of a week."""
     timeout_s = LONGEST_S
 
-    def __init__(self, worker: SliceWorker, paused: Callable[[str], Any]) -> None:
+    def __init__(
+        self,
+        worker: SliceWorker,
+        paused: Callable[[str], Any],
+        tell: Callable[[str, Movement], Awaitable[None]],
+    ) -> None:
         self._worker = worker
         self._paused = paused
+        self._tell = tell
 
     async def run(self, ctx: StepContext) -> Mapping[str, Any]:
         order = RunOrder(**ctx.input)
@@ -121,6 +133,7 @@ class RunRows:
         todo.reverse()
         await self._forget_last(ctx.saga_id, done)
         running: dict[asyncio.Task[SliceDone], int] = {}
+        pedometer = Pedometer(order.rows)
         try:
             while todo or running:
                 _check_failures(ctx.saga_id, order, tally)
@@ -130,11 +143,13 @@ class RunRows:
                     number = todo.pop()
                     running[asyncio.create_task(self._worker.work(ctx.saga_id, order, number))] = number
                 if not running:
+                    pedometer.rest()
                     await asyncio.sleep(LOOK_S)
                     continue
                 ended, _ = await asyncio.wait(running, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in ended:
                     await self._note(ctx, running.pop(task), task.result(), tally)
+                await self._show(ctx, pedometer, tally.rows, running.values())
                 await ctx.reach("inside")
             _check_failures(ctx.saga_id, order, tally)
         finally:
@@ -158,6 +173,11 @@ class RunRows:
             untouched += 1
             if untouched > enough:
                 break
+
+    async def _show(self, ctx: StepContext, pedometer: Pedometer, done: int, running: Iterable[int]) -> None:
+        with contextlib.suppress(FarmError):  # it is only looked at: the next one will come through
+            made = done + await self._worker.made(ctx.saga_id, running)
+            await self._tell(ctx.saga_id, pedometer.at(ctx.clock.monotonic_s(), made))
 
     async def _enough(self, order: RunOrder) -> int:
         return max(order.window // order.slice_rows or await self._worker.width(), 1) + 8

@@ -8,6 +8,7 @@ from typing import Any
 from farm.domain.ids import DEFAULT_TENANT, RUN_ID, new_run_id, new_token
 from farm.errors import AlreadyExists, Conflict, FarmError, InvalidRequest, JobEnded, NotFound
 from farm.render.catalog import report
+from farm.render.catalog.movement import Movement, RunBoard
 from farm.render.catalog.row import Fault, Row
 from farm.render.catalog.run import RunOrder, run_projection
 from farm.render.catalog.run_report import RunReport
@@ -34,6 +35,7 @@ class CatalogService:
 
     settings: Settings
     runs: Store
+    board: RunBoard
     objects: ObjectStore
     clock: Clock
 
@@ -157,11 +159,17 @@ class CatalogService:
             record = page.records[0] if page.records else None
         if record is None:
             raise NotFound(kind="run", id=run[:64])
-        return _shown(record)
+        return (await self._shown([record]))[0]
+
+    async def _shown(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """As readers see them, with the movement of those that are live."""
+        live = [record["id"] for record in records if record["status"] in LIVE]
+        posted = dict(zip(live, await self.board.read(live), strict=True))
+        return [_shown(record, posted.get(record["id"])) for record in records]
 
     async def list(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Runs, newest first."""
-        return [_shown(record) for record in (await self.runs.records.list(limit=limit)).records]
+        return await self._shown((await self.runs.records.list(limit=limit)).records)
 
     async def page(
         self, *, tenant: str, status: str | None = None, cursor: str | None = None, limit: int = 50
@@ -169,7 +177,7 @@ class CatalogService:
         """A tenant's runs, newest first, and the cursor for what follows. A paused run is one that is ``running``."""
         filters = {"tenant": tenant} | ({} if status is None else {"status": status})
         page = await self.runs.records.list(filters, cursor=cursor, limit=limit)
-        return [_shown(record) for record in page.records], page.cursor
+        return await self._shown(page.records), page.cursor
 
     async def live_count(self) -> int:
         """How many runs want the run actor: paused ones do not."""
@@ -256,6 +264,10 @@ class CatalogService:
                         yield item
 
 
-def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(record: Mapping[str, Any], posted: Movement | None) -> dict[str, Any]:
     paused = bool(record.get(PAUSED)) and record["status"] == "running"
-    return {**record, "status": PAUSED if paused else record["status"], PAUSED: paused}
+    movement = posted or Movement(rows_made=0)
+    if paused or record["status"] != "running":
+        movement = Movement(rows_made=movement.rows_made)  # it goes nowhere at no rate
+    shown = {**movement.to_dict(), "rows_made": max(record["rows_done"], movement.rows_made)}
+    return {**record, "status": PAUSED if paused else record["status"], PAUSED: paused, **shown}

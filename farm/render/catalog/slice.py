@@ -6,7 +6,7 @@ what was begun, and begins the rest.
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -61,12 +61,20 @@ class Slices:
     async def width(self) -> int:
         return 1 + max(1, await self._kit.workers.row_slots())
 
+    async def made(self, run_id: str, numbers: Iterable[int]) -> float:
+        batches = [batch_id(run_id, number) for number in numbers]
+        shares = [share.now for share in await self._kit.service.live.shares_each(batches)]
+        beside = [_beside(batch) for batch in batches]
+        return self._kit.pieces.made(batches, shares) + self._kit.pieces.made(beside, [{} for _ in beside])
+
     async def work(self, run_id: str, order: RunOrder, number: int) -> SliceDone:
         items = await self._items(run_id, order, number)
         relit, ordinary, failed = await self._as_begun(run_id, number, *self._sorted(items))
         lines = failed | {place: report.of_fault(item) for place, item in enumerate(items) if isinstance(item, Fault)}
+        beside = _beside(batch_id(run_id, number))
+        self._kit.pieces.begin(beside, len(lines))
         for found in await together(
-            self._batch(run_id, order, number, items, relit), self._jobs(run_id, order, ordinary)
+            self._batch(run_id, order, number, items, relit), self._jobs(run_id, order, ordinary, beside)
         ):
             lines |= found
         return await self._store(run_id, order, number, list(lines.items()))
@@ -107,6 +115,8 @@ class Slices:
 
     async def forget(self, run_id: str, number: int) -> None:
         record = await self._kit.batches.records.get(batch_id(run_id, number))
+        for name in (batch_id(run_id, number), _beside(batch_id(run_id, number))):
+            self._kit.pieces.forget(name)
         if record is not None and _ended(record) and not record["compensation_pending"]:
             await self._kit.batches.journal.delete(record["id"])
 
@@ -258,10 +268,17 @@ class Slices:
 
     # --- ordinary jobs ----------------------------------------------------------------------------------------------
 
-    async def _jobs(self, run_id: str, order: RunOrder, wanted: Mapping[int, Wanted]) -> dict[int, ReportRow]:
+    async def _jobs(
+        self, run_id: str, order: RunOrder, wanted: Mapping[int, Wanted], beside: str
+    ) -> dict[int, ReportRow]:
         gate = asyncio.Semaphore(SUBMITTED_AT_ONCE)
 
         async def one(place: int) -> tuple[int, ReportRow]:
+            line = await line_of(place)
+            self._kit.pieces.settle(beside, 1)
+            return place, line
+
+        async def line_of(place: int) -> ReportRow:
             row = wanted[place].row
             job_id = row_job_id(run_id, row.number, row.variant)
             try:
@@ -270,12 +287,12 @@ class Slices:
                     async with gate:
                         standing = await self._submit(run_id, order, job_id, wanted[place])
                     if standing is not None:
-                        return place, self._line(row, await self._kit.service.get(standing), unchanged=True)
-                return place, self._line(row, await self._ended_job(job_id))
+                        return self._line(row, await self._kit.service.get(standing), unchanged=True)
+                return self._line(row, await self._ended_job(job_id))
             except FarmError as error:
                 if error.retryable and not isinstance(error, FetchFailed):
                     raise
-                return place, report.of_failure(row, describe(error))
+                return report.of_failure(row, describe(error))
 
         return dict(await together(*(one(place) for place in wanted)))
 
@@ -349,6 +366,11 @@ def is_relit(wanted: Wanted) -> bool:
     request = wanted.request
     stills = request["mode"] == "images-only" and not request["model"]
     return wanted.engine.get("chosen") == "relight" and stills
+
+
+def _beside(batch: str) -> str:
+    """What is counted of a slice beside its batch: rows that cannot be done, and ordinary jobs."""
+    return f"{batch}/jobs"
 
 
 def _ended(record: Mapping[str, Any]) -> bool:

@@ -19,13 +19,6 @@ from farm.saga.store import Store
 _namespaces = count(1)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> object:
-    store = EmbeddedStore.start(tmp_path_factory.mktemp("rows"))
-    yield store
-    store.stop()
-
-
 class Desk:
     """A batch with its lease, and the jobs' store beside it."""
 

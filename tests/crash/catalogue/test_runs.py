@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from farm.adapters.memory_heartbeat import MemoryProgressBoard
 from farm.domain import keys
 from farm.errors import BadPicture, BlenderCrashed, Conflict, FetchFailed
 from tests.catalogue_shop import CatalogueShop, open_catalogue
@@ -48,6 +49,28 @@ async def test_every_row_is_completed_once_and_the_products_show_it(farm: Catalo
     manifest = json.loads(farm.shop.objects.get(keys.manifest_of(job)))
     assert manifest["jobs"][job["id"]]["outputs"] == job["artifacts"]
     assert (await farm.audit()).findings == []
+
+
+async def test_its_movement_is_seen_row_by_row_within_a_slice(place: Place) -> None:
+    seen: list[tuple[int, int]] = []
+    async with open_catalogue(place, catalog_batch_rows=12) as farm:
+        live = farm.shop.service.live
+        assert isinstance(live, MemoryProgressBoard)
+        farm.painters.live, farm.painters.slots = live, 1
+
+        async def shown(row: Mapping[str, Any]) -> None:
+            made = int(row["design"].rpartition("/")[2].partition(".")[0]) - 1  # rows before this one
+            async with asyncio.timeout(20):
+                while (run := await farm.service.get(run_id))["rows_made"] < made:
+                    await asyncio.sleep(0.05)
+            seen.append((run["rows_made"], run["rows_done"]))
+
+        farm.painters.before = shown
+        run_id = await farm.start(rows(farm, 12))
+        async with farm.running():
+            ended = await farm.ended(run_id)
+    assert seen == [(made, 0) for made in range(12)], "each row shows while the slice is under way"
+    assert (ended["rows_made"], ended["rows_done"], ended["rows_per_s"], ended["seconds_left"]) == (12, 12, None, None)
 
 
 async def test_a_second_run_renders_nothing_and_a_third_only_what_changed(farm: CatalogueShop) -> None:

@@ -39,6 +39,7 @@ class RelightRows(RowsStep):
         rows = await self._rows(ctx)
         done = relit(ctx.notes)
         accepted = ctx.outputs[ACCEPT]
+        self._kit.pieces.begin(ctx.saga_id, len(ctx.input["rows"]) - len(accepted["todo"]) + len(done))
         left = [place for place in accepted["todo"] if place not in done]
         if left:
             await self._write(ctx, rows, dict.fromkeys(left, Status.RENDERING))
@@ -84,6 +85,7 @@ class RelightRows(RowsStep):
                     return
                 if attempt == attempts or not error.retryable:
                     await ctx.note({"rows": [{"i": place, "error": describe(error)} for place in places]})
+                    self._kit.pieces.settle(ctx.saga_id, len(places))
                     return
             if not places:
                 return
@@ -105,12 +107,14 @@ class RelightRows(RowsStep):
         )
         # Noted first: what an attempt leaves that came to nothing is then cleared before the batch ends.
         await ctx.note({"attempt": token, "of": list(places)})
-        answers = await self._kit.workers.relight_rows(task)
+        with self._kit.pieces.out(ctx.saga_id, task.name, len(places)):
+            answers = await self._kit.workers.relight_rows(task)
         again = [answer["i"] for answer in answers if not last and _may_do_better(answer.get("error"))]
         settled = [answer for answer in answers if answer["i"] not in again]
         if settled:
             await self._remember(ctx.input["tenant"], settled)
             await ctx.note({"rows": [_kept(answer, token) for answer in settled]})
+            self._kit.pieces.settle(ctx.saga_id, len(settled))
         return again
 
     def _order(self, ctx: StepContext, row: Row, place: int, known: Sequence[Any] | None) -> Mapping[str, Any]:

@@ -35,7 +35,7 @@ function row(run) {
     make("td", { class: "wide" }, make("a", { href: `/catalog/${run.id}` }, run.name), make("div", { class: "small quiet" }, run.manifest.split("/").pop())),
     make("td", {}, runTag(run)),
     make("td", {}, make("div", { class: "bar", role: "progressbar", "aria-label": `Progress of ${run.name}`, "aria-valuenow": Math.round(run.progress), "aria-valuemin": 0, "aria-valuemax": 100 },
-      make("i", { vars: { width: `${run.progress}%` } })), make("div", { class: "small quiet" }, `${run.rows_done.toLocaleString()} of ${run.rows.toLocaleString()} rows`)),
+      make("i", { vars: { width: `${run.progress}%` } })), make("div", { class: "small quiet" }, `${run.rows_made.toLocaleString()} of ${run.rows.toLocaleString()} rows`)),
     make("td", { class: run.counts.failed ? "" : "quiet" }, run.counts.failed.toLocaleString(), make("span", { class: "sr" }, " failed")),
     make("td", { class: "small quiet" }, ago(run.created_at)));
 }

@@ -33,7 +33,7 @@ function show(run) {
   const took = run.finished_at ? (new Date(run.finished_at) - new Date(run.created_at)) / 1000 : null;
   $("#words").textContent = run.finished_at
     ? `${counts.completed.toLocaleString()} of ${run.rows.toLocaleString()} rows completed in ${duration(took)}.`
-    : run.eta_s !== null ? `About ${duration(run.eta_s)} left.` : run.status === "paused" ? "Paused: no more rows are begun." : "Working.";
+    : run.eta_s !== null ? `${run.rows_made.toLocaleString()} of ${run.rows.toLocaleString()} rows made, about ${duration(run.eta_s)} left.` : run.status === "paused" ? "Paused: no more rows are begun." : "Working.";
   const live = !run.finished_at;
   const undone = counts.failed + counts.cancelled + run.skipped;
   replace($("#tools"), runTag(run),
@@ -48,7 +48,7 @@ function show(run) {
   $("#stack").setAttribute("aria-valuenow", Math.round(run.progress));
   replace($("#stack"), part(counts.completed - counts.cached, "done"), part(counts.cached, "kept"), part(counts.failed, "failed"), part(counts.cancelled, "cancelled"));
   const tiles = [
-    ["rows done", `${Math.floor(run.progress)} %`, ""], ["completed", counts.completed.toLocaleString(), counts.completed ? "good" : ""],
+    ["rows made", `${Math.floor(run.progress)} %`, ""], ["completed", counts.completed.toLocaleString(), counts.completed ? "good" : ""],
     ["without rendering", counts.cached.toLocaleString(), ""], ["failed", counts.failed.toLocaleString(), counts.failed ? "bad" : ""],
     ["never begun", run.skipped.toLocaleString(), ""], ["of work", duration(counts.seconds) || "0 s", ""], ["cost", money(counts.cost, currency), ""],
   ];
