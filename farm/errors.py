@@ -222,6 +222,24 @@ _LISTS = {
 }
 
 
+class DesignUnknown(NotFound):
+    """There is no design {id!r}."""
+
+    code = "design_unknown"
+    hint = "Send it by POST /v1/designs: the same file has the same id again, for as long as FARM_DESIGN_DAYS says."
+
+    @classmethod
+    def _hint(cls, fields: Mapping[str, Any]) -> str:
+        return cls.hint
+
+
+class DesignDeleted(FarmError):
+    """The design {id} was deleted."""
+
+    code = "design_deleted"
+    hint = "Send it by POST /v1/designs again if it is to be shown: it gets the same id."
+
+
 class Conflict(FarmError):
     """That cannot be done now: {reason}."""
 

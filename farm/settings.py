@@ -105,6 +105,9 @@ class Settings:
     cache_days: float = _setting(
         7.0, "days a finished picture is kept to be used again for equal work; 0: none", least=0
     )
+    design_days: float = _setting(
+        30.0, "days a design is kept by its content after it was last sent; 0: until it is deleted", least=0
+    )
     retry_days: float = _setting(7.0, "days a failed job keeps its design for a retry", least=0)
     output_days: float = _setting(
         0.0, "days a completed job keeps design and pictures that no product shows; 0: as long as its record", least=0

@@ -16,7 +16,7 @@ from serve_app.intake import JobBody
 from serve_app.manifest import RunBody
 from serve_app.manners import Manners
 from serve_app.reading import Reading
-from serve_app.routes import catalog_runs, cluster, health, jobs, outputs, preview, shelf, uploads, webhooks
+from serve_app.routes import catalog_runs, cluster, designs, health, jobs, outputs, preview, shelf, uploads, webhooks
 from serve_app.services import Services
 
 _ABOUT = """
@@ -56,7 +56,7 @@ def build_api(settings: Settings, opening: Opening) -> FastAPI:
     )
     problems.install(app)
     api = APIRouter()
-    for module in (jobs, cluster, uploads, outputs, preview, shelf, catalog_runs, webhooks, health):
+    for module in (jobs, cluster, uploads, designs, outputs, preview, shelf, catalog_runs, webhooks, health):
         api.include_router(module.router)
     app.include_router(api, prefix="/v1")
     app.include_router(api, prefix=problems.ORIGIN, include_in_schema=False)

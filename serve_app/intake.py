@@ -9,10 +9,11 @@ from fastapi import Request
 from pydantic import Field, ValidationError
 from starlette.exceptions import HTTPException
 
+from farm.domain.ids import DESIGN_ID
 from farm.domain.request import RenderRequest, parse_request
 from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import BodyTooLarge, DesignTooLarge, InvalidRequest
-from farm.render.prepare import MAX_DESIGNS, Prepared, prepare, prepare_later
+from farm.render.prepare import MAX_DESIGNS, Prepared, PreparedDesign, prepare, prepare_later
 from farm.render.steps.parts import blocking
 from farm.settings import Settings
 from serve_app.idempotency import digest_of
@@ -22,6 +23,7 @@ from serve_app.uploads import UPLOAD_ID, read_upload
 
 Url = Annotated[str, Field(max_length=2048, examples=["https://shop.example/designs/nordlys.png"])]
 UploadId = Annotated[str, Field(pattern=f"^{UPLOAD_ID.pattern}$", examples=["upl_01kawr3v00000000000000000a"])]
+DesignId = Annotated[str, Field(pattern=f"^{DESIGN_ID.pattern}$", examples=["dsn_01kawr3v00000000000000000a"])]
 MAX_REQUEST_BYTES = 256 * 1024
 """The longest request JSON: sixteen layers take a few kilobytes."""
 
@@ -37,50 +39,61 @@ class Intake:
 
     given: dict[str, Any]
     request: RenderRequest
-    designs: tuple[bytes, ...] = ()
+    designs: tuple[bytes | PreparedDesign, ...] = ()
     urls: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Of all that was asked for; multipart boundaries and the order of members do not count."""
-        hashes = [hashlib.sha256(design).hexdigest() for design in self.designs]
+        hashes = [
+            design.sha256 if isinstance(design, PreparedDesign) else hashlib.sha256(design).hexdigest()
+            for design in self.designs
+        ]
         return digest_of(self.request.model_dump(mode="json"), hashes, self.urls)
 
 
 class JobBody(RenderRequest):
-    """A job's request as JSON: its members, and where its design is: exactly one of ``design_url`` and ``upload_id``.
+    """A job's request as JSON: its members, and where its design is.
 
-    Several designs are named by lists.
+    Exactly one of ``design_url``, ``upload_id`` and ``design_id`` says so. Several designs are named by lists.
     """
 
     design_url: Url | Annotated[tuple[Url, ...], Field(min_length=1, max_length=MAX_DESIGNS)] | None = None
     upload_id: UploadId | Annotated[tuple[UploadId, ...], Field(min_length=1, max_length=MAX_DESIGNS)] | None = None
+    design_id: DesignId | Annotated[tuple[DesignId, ...], Field(min_length=1, max_length=MAX_DESIGNS)] | None = None
+
+
+WHERE = ("design_url", "upload_id", "design_id")
+"""The members of a `JobBody` that say where its designs are."""
 
 
 async def receive_job(request: Request, services: Services, tenant: str) -> Intake:
-    """Read a job's body: multipart as `receive`, or JSON with ``design_url`` or ``upload_id``.
+    """Read a job's body: multipart as `receive`, or JSON with ``design_url``, ``upload_id`` or ``design_id``.
 
     Raises:
         InvalidRequest, DesignTooLarge, BodyTooLarge, HTTPException: as `receive`.
         NotFound: when nothing was uploaded under that id.
+        DesignUnknown, DesignDeleted: when no design is kept under that id.
     """
     if media_type(request) != "application/json":
         return await receive(request, services.settings)
     given = await read_json(request)
     if not isinstance(given, dict):
         raise InvalidRequest(reason="the body must be a JSON object", errors=[{"pointer": "", "reason": "no object"}])
-    rest = {name: value for name, value in given.items() if name not in ("design_url", "upload_id")}
+    rest = {name: value for name, value in given.items() if name not in WHERE}
     parsed = parse_request(rest)
-    urls, uploads = _several(given.get("design_url")), _several(given.get("upload_id"))
-    if bool(urls) == bool(uploads):
-        raise _no_design("send exactly one of design_url and upload_id, or files as multipart/form-data")
+    urls, uploads, kept = (_several(given.get(name)) for name in WHERE)
+    if sum(map(bool, (urls, uploads, kept))) != 1:
+        raise _no_design("send exactly one of design_url, upload_id and design_id, or files as multipart/form-data")
     try:
         JobBody.model_validate(given)
     except ValidationError as error:
         raise pointed(error) from None
     for url in urls:
         check_url(url)
+    designs: list[bytes | PreparedDesign]
     designs = [(await blocking(read_upload, services.store, tenant, one, services.settings))[1] for one in uploads]
+    designs += [await blocking(services.designs.read, tenant, one) for one in kept]
     return Intake(given=rest, request=parsed, designs=tuple(designs), urls=tuple(urls))
 
 
@@ -120,7 +133,7 @@ async def receive(request: Request, settings: Settings) -> Intake:
     designs: list[bytes] = []
     for part in await read_parts(request):
         if part.name == "design":
-            designs.append(_bounded(part.data, settings))
+            designs.append(bounded(part.data, settings))
         elif part.name == "request" and text is None:
             text = request_text(part)
         else:
@@ -184,7 +197,12 @@ def pointed(error: ValidationError) -> InvalidRequest:
     return InvalidRequest(reason=reason[:2000], errors=faults)
 
 
-def _bounded(design: bytes, settings: Settings) -> bytes:
+def bounded(design: bytes, settings: Settings) -> bytes:
+    """The design, if it is not too large.
+
+    Raises:
+        DesignTooLarge: past ``FARM_DESIGN_MAX_BYTES``.
+    """
     if len(design) > settings.design_max_bytes:
         raise DesignTooLarge(size_bytes=len(design), limit_bytes=settings.design_max_bytes)
     return design

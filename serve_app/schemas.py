@@ -130,6 +130,23 @@ class UploadJson(BaseModel):
     expires_s: int
 
 
+class DesignJson(BaseModel):
+    """A design that is kept by its content."""
+
+    id: str = Field(examples=["dsn_01kawr3v00000000000000000a"], description="For ``design_id`` in a request.")
+    sha256: str = Field(description="Of the file as it was sent.")
+    size_bytes: int
+    format: str = Field(examples=["png"], description="png or jpeg")
+    width_px: int
+    height_px: int
+    alpha: bool = Field(description="Whether anything of it is transparent.")
+    width_cm_at_300_dpi: float = Field(description="As wide it prints finely.")
+    width_cm_at_150_dpi: float = Field(description="Wider it prints coarsely: jobs warn.")
+    warnings: list[dict[str, Any]]
+    sent_at: str
+    expires_at: str | None = Field(description="Unless it is sent again; null: it is kept until it is deleted.")
+
+
 class RunJson(_Open):
     """A catalogue run."""
 
@@ -414,3 +431,20 @@ JOB_BODY: dict[str, Any] = {
     }
 }
 """The body of a new job: files and the request's JSON, or JSON that says where the design is."""
+
+DESIGN_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"design": {"type": "string", "format": "binary"}},
+                    "required": ["design"],
+                }
+            },
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", "image/jpeg")},
+        },
+    }
+}
+"""The body of a design alone: a form, or the file itself."""

@@ -20,6 +20,7 @@ from farm.notify.service import Webhooks
 from farm.picture.decode_nursery import Nurseries
 from farm.render.catalog.kit import Kit
 from farm.render.catalog.service import CatalogService
+from farm.render.designs import DesignShelf
 from farm.render.overview import Overview
 from farm.render.ports import KeyRing, ObjectStore, ProductCatalog
 from farm.render.preview import Previewer
@@ -60,6 +61,7 @@ class Services:
 
     Attributes:
         decoding: bounds the designs that are decoded at once: each takes a process with memory of its own.
+        designs: those kept by their content.
         nurseries: where these processes are born.
         kit: what a catalogue's plan looks at; its workers do nothing.
         planning: bounds the manifests that are read at once.
@@ -80,6 +82,7 @@ class Services:
     decoding: asyncio.Semaphore
     nurseries: Nurseries
     previewer: Previewer
+    designs: DesignShelf
     answers: Answers
     tickets: Tickets
     catalogues: CatalogService
@@ -135,6 +138,7 @@ async def open_services(
             decoding=asyncio.Semaphore(decoders),
             nurseries=stack.enter_context(Nurseries(decoders)),
             previewer=Previewer(settings, store=farm.store, shelf=BakeShelf.of(settings), threads=os.cpu_count() or 1),
+            designs=DesignShelf(settings, farm.store),
             answers=Answers(farm.redis),
             tickets=Tickets(secret),
             catalogues=farm.catalogues,

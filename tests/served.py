@@ -8,6 +8,7 @@ import redis.asyncio
 from farm.adapters.bake_shelf import BakeShelf
 from farm.adapters.redis_board import RedisBoard
 from farm.picture.decode_nursery import Nurseries
+from farm.render.designs import DesignShelf
 from farm.render.overview import Overview
 from farm.render.ports import KeyRing
 from farm.render.preview import Previewer
@@ -41,6 +42,7 @@ async def services_of(
         decoding=asyncio.Semaphore(2),
         nurseries=stack.enter_context(Nurseries(2)),
         previewer=Previewer(shop.settings, store=shop.objects, shelf=BakeShelf.of(shop.settings), threads=1),
+        designs=DesignShelf(shop.settings, shop.objects),
         answers=Answers(client),
         tickets=Tickets(secret),
         catalogues=place.service,

@@ -8,6 +8,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 JOB_ID = re.compile(r"job_[0-9a-hjkmnp-tv-z]{26}")
 RUN_ID = re.compile(r"run_[0-9a-hjkmnp-tv-z]{26}")
 UPLOAD_ID = re.compile(r"upl_[0-9a-hjkmnp-tv-z]{26}")
+DESIGN_ID = re.compile(r"dsn_[0-9a-hjkmnp-tv-z]{26}")
 PRODUCT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 DEFAULT_TENANT = "default"
@@ -38,6 +39,11 @@ def row_job_id(run_id: str, row: int, variant: int) -> str:
     """
     name = hashlib.sha256(f"{run_id}/{row}/{variant}".encode()).digest()
     return "job_" + run_id[4:14] + _digits(int.from_bytes(name[:10]))[-16:]
+
+
+def design_id(content: bytes) -> str:
+    """The id of a design that is kept by its content: equal files have the same one."""
+    return "dsn_" + _digits(int.from_bytes(hashlib.sha256(content).digest()[:16]))
 
 
 def _digits(number: int) -> str:

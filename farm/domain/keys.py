@@ -1,6 +1,7 @@
 """Where things lie in the object store: every object has one owner, and its key says which.
 
 t/<tenant>/uploads/<upload>/…          an upload that no job has taken yet (swept after a day)
+t/<tenant>/designs/<design>/…          a design kept by its content: ``print.png``, and last ``facts.json``
 t/<tenant>/jobs/<job>/design/…         the normalised designs
 t/<tenant>/jobs/<job>/work/<token>/…   what one attempt wrote, whoever wrote it
 t/<tenant>/jobs/<job>/out/…            outputs, at their public names
@@ -32,6 +33,15 @@ def uploads_of(tenant: str) -> str:
 
 def uploads(tenant: str, upload: str) -> str:
     return f"t/{tenant}/uploads/{upload}/"
+
+
+def kept_designs(tenant: str) -> str:
+    """All designs that a tenant keeps by their content."""
+    return f"{TENANTS}{tenant}/designs/"
+
+
+def kept_design(tenant: str, design: str, name: str = "") -> str:
+    return f"{kept_designs(tenant)}{design}/{name}"
 
 
 def job(tenant: str, job_id: str) -> str:
@@ -135,8 +145,8 @@ def manifest_of(record: Mapping[str, Any]) -> str:
 
 
 def owner(key: str) -> tuple[str, str, str] | None:
-    """``(tenant, "jobs" | "uploads" | "runs", id)`` of a key, or ``None`` where nobody owns it."""
+    """``(tenant, "jobs" | "uploads" | "runs" | "designs", id)`` of a key, or ``None`` where nobody owns it."""
     parts = key.split("/")
-    if len(parts) >= 5 and parts[0] == "t" and parts[2] in ("jobs", "uploads", "runs"):
+    if len(parts) >= 5 and parts[0] == "t" and parts[2] in ("jobs", "uploads", "runs", "designs"):
         return parts[1], parts[2], parts[3]
     return None

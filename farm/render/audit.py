@@ -20,6 +20,7 @@ from farm.domain.request import Media
 from farm.domain.status import Status
 from farm.errors import NotFound, ObjectMissing
 from farm.render.deletion import PENDING
+from farm.render.designs import FACTS, PRINT
 from farm.render.findings import AuditReport
 from farm.render.ports import LeaseBook, ObjectInfo, ObjectStore, Product, ProductCatalog, TempFiles
 from farm.render.progress import LEFT_OUT_STATUS
@@ -77,6 +78,8 @@ class Audit:
                 await self._check_kept(report, item)
             elif owner is not None and owner[1] == "runs":
                 await self._check_run(report, item, runs.get(owner[2]), owner)
+            elif owner is not None and owner[1] == "designs":
+                await self._check_kept_design(report, item)
             else:
                 await self._check_owner(report, item, records)
         for item in baked:
@@ -105,6 +108,23 @@ class Audit:
         report.count("kept")
         if self.clock.wall_s() - item.modified_s > self.settings.cache_days * 86_400.0 + KEPT_GRACE_S:
             await self._orphan(report, item.key, f"kept longer than {self.settings.cache_days:g} days")
+
+    async def _check_kept_design(self, report: AuditReport, item: ObjectInfo) -> None:
+        """A design that is kept by its content belongs to its tenant for as long as they are kept."""
+        report.count("designs")
+        days = self.settings.design_days
+        if (
+            days
+            and self.clock.wall_s() - item.modified_s > days * 86_400.0 + KEPT_GRACE_S
+            and not (item.key.endswith(f"/{PRINT}") and await self._is_fresh(item.key.removesuffix(PRINT) + FACTS))
+        ):
+            await self._orphan(report, item.key, f"kept longer than {days:g} days")
+
+    async def _is_fresh(self, key: str) -> bool:
+        """Whether a design was sent again since its print was written."""
+        found = await blocking(self.objects.head, key)
+        kept_s = self.settings.design_days * 86_400.0 + KEPT_GRACE_S
+        return found is not None and self.clock.wall_s() - found.modified_s <= kept_s
 
     async def _check_run(
         self, report: AuditReport, item: ObjectInfo, run: Mapping[str, Any] | None, owner: tuple[str, str, str]

@@ -27,12 +27,17 @@ MESH = "mesh.npz"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedDesign:
-    """A design after decoding: PNG bytes, sRGB, straight alpha."""
+    """A design after decoding: PNG bytes, sRGB, straight alpha.
+
+    Attributes:
+        notes: what its sender should know, each with ``code`` and ``message``.
+    """
 
     data: bytes
     sha256: str
     width_px: int
     height_px: int
+    notes: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +58,16 @@ class Prepared:
 
 
 def prepare(
-    settings: Settings, request: RenderRequest, designs: Sequence[bytes], *, nurseries: Nurseries | None = None
+    settings: Settings,
+    request: RenderRequest,
+    designs: Sequence[bytes | PreparedDesign],
+    *,
+    nurseries: Nurseries | None = None,
 ) -> Prepared:
     """Decode the designs, each in a child process with limits, and resolve the request against its template.
 
     Args:
+        designs: files, or what came of one before, which is taken as it is.
         nurseries: where the children are born; without them each starts an interpreter of its own.
 
     Raises:
@@ -67,16 +77,16 @@ def prepare(
         NotFound: when there is no such template.
     """
     template, placements = _resolve(settings, request, len(designs))
-    decoded, warnings = [], []
-    for number, data in enumerate(designs):
-        design, notes = _decode(settings, data, nurseries)
-        decoded.append(design)
-        warnings += [{"pointer": f"/designs/{number}", **note} for note in notes]
-    sizes = [(design.width_px, design.height_px) for design in decoded]
+    ready, warnings = [], []
+    for number, given in enumerate(designs):
+        design = given if isinstance(given, PreparedDesign) else decoded(settings, given, nurseries)
+        ready.append(design)
+        warnings += [{"pointer": f"/designs/{number}", **note} for note in design.notes]
+    sizes = [(design.width_px, design.height_px) for design in ready]
     warnings += _inspected(settings, template, placements, sizes, request.fabric_color)
     return Prepared(
         request=normalise(request, placements),
-        designs=tuple(decoded),
+        designs=tuple(ready),
         template=_facts(template),
         warnings=tuple(warnings),
     )
@@ -109,8 +119,8 @@ def prepare_fetched(
         PrintOffCloth: when it is the only one, and would show nowhere.
         NotFound: when the template is gone.
     """
-    design, notes = _decode(settings, data)
-    warnings: list[dict[str, Any]] = [{"pointer": f"/designs/{number}", **note} for note in notes]
+    design = decoded(settings, data)
+    warnings: list[dict[str, Any]] = [{"pointer": f"/designs/{number}", **note} for note in design.notes]
     template = templates.find(settings.template_folders, str(request["template"]))
     # Others' places are left out, but each keeps its number among all.
     sizes = [(design.width_px, design.height_px) if index == number else None for index in range(MAX_DESIGNS)]
@@ -164,21 +174,24 @@ def normalise(request: RenderRequest, placements: Sequence[Placement]) -> dict[s
     }
 
 
-def _decode(
-    settings: Settings, data: bytes, nurseries: Nurseries | None = None
-) -> tuple[PreparedDesign, list[dict[str, Any]]]:
+def decoded(settings: Settings, data: bytes, nurseries: Nurseries | None = None) -> PreparedDesign:
+    """One file, decoded in a child process with limits.
+
+    Raises:
+        BadDesign: when it cannot be used.
+    """
     if len(data) > settings.design_max_bytes:
         raise DesignTooLarge(size_bytes=len(data), limit_bytes=settings.design_max_bytes)
     limits = DecodeLimits(max_bytes=settings.design_max_bytes, max_pixels=settings.design_max_pixels)
     if nurseries is None:
-        decoded = decode_in_child(data, limits, settings.decode_deadline_s)
+        found = decode_in_child(data, limits, settings.decode_deadline_s)
     else:
         with nurseries.taken() as nursery:
-            decoded = decode_in_child(data, limits, settings.decode_deadline_s, start=nursery.bear)
-    design = PreparedDesign(
-        data=decoded.png,
-        sha256=hashlib.sha256(decoded.png).hexdigest(),
-        width_px=decoded.facts.width_px,
-        height_px=decoded.facts.height_px,
+            found = decode_in_child(data, limits, settings.decode_deadline_s, start=nursery.bear)
+    return PreparedDesign(
+        data=found.png,
+        sha256=hashlib.sha256(found.png).hexdigest(),
+        width_px=found.facts.width_px,
+        height_px=found.facts.height_px,
+        notes=tuple({"code": note.code, "message": note.message} for note in found.warnings),
     )
-    return design, [{"code": note.code, "message": note.message} for note in decoded.warnings]

@@ -24,7 +24,7 @@ from farm.picture.texture import PanelTexture
 from farm.render import bakes
 from farm.render.bakes import Bake
 from farm.render.ports import ObjectStore
-from farm.render.prepare import Prepared, prepare
+from farm.render.prepare import Prepared, PreparedDesign, prepare
 from farm.render.tasks.compose_task import NO_LIMITS, panel_shape, px_per_cm
 from farm.render.tasks.relighter import Shelf
 from farm.settings import Settings
@@ -134,7 +134,9 @@ class Previewer:
         ]
 
 
-def requested(settings: Settings, store: ObjectStore, given: Mapping[str, Any], designs: Sequence[bytes]) -> Prepared:
+def requested(
+    settings: Settings, store: ObjectStore, given: Mapping[str, Any], designs: Sequence[bytes | PreparedDesign]
+) -> Prepared:
     """A preview's request made ready: as for a job, but of one view, and as large as the bake allows.
 
     Args:

@@ -21,6 +21,7 @@ from farm.domain.status import Status
 from farm.errors import InfrastructureError
 from farm.render.audit import HALF_WRITTEN_S, UPLOAD_GRACE_S, in_batch, seconds_of
 from farm.render.deletion import AT_ONCE, PENDING, Deletion
+from farm.render.designs import DesignShelf
 from farm.render.looks import LATE_S, next_look
 from farm.render.ports import ObjectStore
 from farm.render.retention import EXPIRED, Retention
@@ -59,6 +60,7 @@ class Sweep:
         self._parts = parts
         self._clock = clock
         self._deletion = Deletion(sagas=sagas, objects=parts.store, catalog=parts.catalog)
+        self._designs = DesignShelf(parts.settings, parts.store, clock=clock)
         self._retention = Retention(settings=parts.settings, sagas=sagas, deletion=self._deletion, clock=clock)
 
     async def run(self, goes_on: Callable[[], Awaitable[bool]] = _always) -> int:
@@ -174,7 +176,7 @@ class Sweep:
                 return set()
 
     async def _old_uploads_and_results(self) -> int:
-        """Uploads whose job never came to be, a day later; pictures that were kept long enough; what is half written.
+        """Uploads whose job never came to be, a day later; designs and pictures kept long enough; what is half written.
 
         Tenant by tenant, and only where these lie: the jobs' own folders, which hold most objects, are not listed.
         """
@@ -192,7 +194,7 @@ class Sweep:
         kept_since_s = now_s - self._parts.settings.cache_days * 86_400.0
         uploads, results = await blocking(_aged, self._parts.store, tenant, now_s - UPLOAD_GRACE_S, kept_since_s)
         await blocking(self._parts.store.delete, results)
-        gone = len(results)
+        gone = len(results) + await blocking(self._designs.sweep, tenant)
         for upload, key in uploads:
             if await self._sagas.records.get(upload) is None:
                 await blocking(self._parts.store.delete, [key])
