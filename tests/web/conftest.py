@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -20,7 +20,9 @@ from serve_app.hosts import LOOPBACK, Hosts
 from serve_app.manners import Manners
 from serve_app.pages import VENDOR
 from tests.web.live_farm import LiveFarm
-from tests.web.people import PATIENCE_MS, log_in
+from tests.web.people import PATIENCE_MS, log_in, visit
+
+expect.set_options(timeout=PATIENCE_MS)
 
 SITE = Path(__file__).parent / "site"
 WEB = Path(os.environ.get("FARM_TEST_WEB_DIR") or Path.home() / ".cache" / "tshirt-farm" / "web")
@@ -126,8 +128,7 @@ def page(browser: Browser, live: LiveFarm) -> Iterator[Page]:
     live.gate.set()
     live.broken.clear()
     live.passing.clear()
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=False)
-    context.set_default_timeout(PATIENCE_MS)
+    context = visit(browser, viewport={"width": 1280, "height": 900}, bypass_csp=False)
     opened = context.new_page()
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from farm.errors import BadPicture
 from tests.web.live_farm import LiveFarm
-from tests.web.people import DESIGN, PATIENCE_MS, check
+from tests.web.people import DESIGN, check
 
 
 def submit(live: LiveFarm, designs: int = 1, **request: Any) -> str:
@@ -75,7 +75,7 @@ def test_what_is_refused_is_told_beside_where_it_was_done(page: Page, live: Live
     assert sent == []
     page.get_by_label("Product").fill("model-tee")
     render.click()
-    expect(page.get_by_role("heading", name="Your pictures")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", name="Your pictures")).to_be_visible()
     expect(page.locator("#gallery li")).to_have_text(["Turn it yourself3D model"])
     page.goto(f"{live.url}/jobs?find=model-t")
     row = page.get_by_role("row").filter(has_text="model-tee")
@@ -120,7 +120,7 @@ def test_a_job_is_changed_and_nothing_of_it_is_lost(page: Page, live: LiveFarm) 
     expect(page.get_by_label("Width, cm")).to_have_value("8.0")
     check(page)
     page.get_by_role("button", name="Render").click()
-    expect(page.get_by_role("heading", name="Your pictures")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", name="Your pictures")).to_be_visible()
     again = ended(live, page.url.partition("job=")[2])
     assert again["id"] != first["id"]
     assert again["request"] == first["request"]
@@ -133,7 +133,7 @@ def test_a_job_is_changed_and_nothing_of_it_is_lost(page: Page, live: LiveFarm) 
     page.get_by_label("Width, cm").fill("20")
     page.keyboard.press("Tab")
     page.get_by_role("button", name="Render").click()
-    expect(page.get_by_role("heading", name="Your pictures")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", name="Your pictures")).to_be_visible()
     request = ended(live, page.url.partition("job=")[2])["request"]
     [layer] = request["placements"]
     assert (layer["panel"], layer["width_cm"], layer["x_cm"]) == ("front", 20, 1)
@@ -195,7 +195,7 @@ def test_jobs_are_found_by_a_part_and_the_address_says_by_which(page: Page, live
     page.goto(f"{live.url}/jobs/{running}")
     expect(page.locator("#line")).to_contain_text("Views rendered")
     live.gate.set()
-    expect(page.locator("#line")).to_contain_text("Completed", timeout=PATIENCE_MS)
+    expect(page.locator("#line")).to_contain_text("Completed")
     loads = [request for request in asked if request.url.endswith(running)]
     events = httpx.get(f"{live.url}/v1/jobs/{running}/events", headers=key(live)).text.count("event:")
     assert events > 10
@@ -212,6 +212,23 @@ def test_what_is_chosen_before_the_script_is_there_counts(page: Page, live: Live
     held[0].continue_()
     page.wait_for_url(re.compile("status=failed"))
     expect(page.get_by_label("Status")).to_have_value("failed")
+
+
+def test_a_key_typed_before_the_script_is_there_gets_into_no_address(page: Page, live: LiveFarm) -> None:
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url(f"{live.url}/login")
+    held: list[Route] = []
+    page.route("**/js/login.js", lambda route: held.append(route))
+    page.goto(f"{live.url}/login", wait_until="commit")
+    page.get_by_label("API key").fill(live.key)
+    page.keyboard.press("Enter")
+    while not held:
+        page.wait_for_timeout(20)
+    assert live.key not in page.url
+    expect(page.get_by_role("button", name="Log in")).to_be_disabled()
+    held[0].continue_()
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{live.url}/")
 
 
 def test_a_wrong_key_and_a_wrong_address_are_told_in_words(page: Page, live: LiveFarm) -> None:

@@ -17,7 +17,7 @@ from farm.adapters.redis_board import RedisBoard
 from farm.errors import BadPicture, StorageUnavailable
 from farm.render.cluster import machines_of
 from tests.web.live_farm import LiveFarm
-from tests.web.people import DESIGN, PATIENCE_MS, check, log_in
+from tests.web.people import DESIGN, check, log_in, press, visit
 
 
 def machine(name: str, cores: float, gpus: float = 0.0) -> dict[str, Any]:
@@ -114,10 +114,9 @@ def test_the_cluster_at_one_glance(
     width_px: int,
     scheme: str,
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width_px, "height": 1000}, color_scheme="dark" if scheme == "dark" else "light"
+    context = visit(
+        browser, viewport={"width": width_px, "height": 1000}, color_scheme="dark" if scheme == "dark" else "light"
     )
-    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -164,7 +163,7 @@ def test_the_cluster_at_one_glance(
     if pictures:
         page.screenshot(path=pictures / f"cluster-{width_px}-{scheme}.png", full_page=True)
 
-    trouble.get_by_role("button", name="Finish undoing").press("Enter")
+    press(trouble.get_by_role("button", name="Finish undoing"))
     expect(page.get_by_role("row").filter(has_text=broken)).to_have_count(0)
     live.gate.set()
     wait_for(page, live, running, "status", "completed")

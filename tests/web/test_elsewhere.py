@@ -20,11 +20,11 @@ from tests.contract.servers.fixtures import rclone_server, s3_credentials
 from tests.contract.servers.s3 import BUCKET, S3Server
 from tests.web.designs import patches
 from tests.web.live_farm import LiveFarm
+from tests.web.people import visit
 from tests.workshop import png
 
 __all__ = ["rclone_server", "s3_credentials"]
 TEMPLATE = Path(__file__).parents[2] / "templates" / "crew-tee"
-PATIENCE_MS = 120_000
 REQUEST = {"size": 128, "samples": 1, "mode": "all", "product_id": "far-tee", "views": ["front_0deg"]}
 
 
@@ -80,8 +80,7 @@ def _note(request: Request, refused: list[str]) -> None:
 
 def log_in(browser: Browser, live: LiveFarm, refused: list[str]) -> Page:
     """A logged-in page; what its policy or another origin refuses it is noted."""
-    page = browser.new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page = visit(browser).new_page()
     page.on("console", lambda line: refused.append(line.text) if line.type == "error" else None)
     page.on("requestfailed", lambda request: _note(request, refused))
     page.goto(f"{live.url}/login")
@@ -102,10 +101,10 @@ def test_stills_film_and_model_are_shown_and_kept_from_a_bucket_elsewhere(
     page.goto(f"{live.url}/jobs/{job_id}")
     still = page.locator("img[src*='front_0deg']").first
     expect(still).to_be_visible()
-    expect(still).not_to_have_js_property("naturalWidth", 0, timeout=PATIENCE_MS)
-    expect(page.locator("video")).to_have_js_property("videoWidth", 64, timeout=PATIENCE_MS)
+    expect(still).not_to_have_js_property("naturalWidth", 0)
+    expect(page.locator("video")).to_have_js_property("videoWidth", 64)
     page.get_by_role("button", name="Turn it yourself").click()
-    expect(page.locator("model-viewer")).to_have_js_property("loaded", True, timeout=PATIENCE_MS)
+    expect(page.locator("model-viewer")).to_have_js_property("loaded", True)
     from_bucket = [url for url in asked if url.startswith(rclone_server.endpoint_url)]
     assert any("front_0deg.png" in url for url in from_bucket), "the browser got the still from the bucket"
     assert any("animation.mp4" in url for url in from_bucket)
@@ -117,9 +116,9 @@ def test_stills_film_and_model_are_shown_and_kept_from_a_bucket_elsewhere(
     with Image.open(io.BytesIO(Path(kept.value.path()).read_bytes())) as picture:
         assert picture.size == (128, 128)
     page.goto(f"{live.url}/jobs")
-    expect(page.locator("img.thumb").first).not_to_have_js_property("naturalWidth", 0, timeout=PATIENCE_MS)
+    expect(page.locator("img.thumb").first).not_to_have_js_property("naturalWidth", 0)
     assert refused == []
-    page.close()
+    page.context.close()
 
 
 def test_only_the_stores_origin_is_let_in_and_only_on_pages(live: LiveFarm, rclone_server: S3Server) -> None:

@@ -137,6 +137,17 @@ export function replace(parent, ...children) {
   parent.replaceChildren(...children.flat().filter(Boolean));
 }
 
+/**
+ * What `build` answers, in place of what was there, unless the `facts` it is made of are those from before: what is told
+ * anew all the time takes no button from under somebody's keyboard.
+ */
+export function renew(parent, facts, build) {
+  const now = JSON.stringify(facts);
+  if (parent.dataset.facts === now) return;
+  parent.dataset.facts = now;
+  replace(parent, ...build());
+}
+
 export const VIEWS = {
   front_0deg: "Front",
   left_90deg: "Left side",

@@ -1,7 +1,7 @@
 // One job: its pictures, its saga as a timeline, its request.
 
 import { downloads, extras, history } from "./results.js";
-import { $, ago, api, duration, follow, frame, gathered, make, money, problemNotice, replace, session, statusTag, VIEWS, zoom } from "./farm.js";
+import { $, ago, api, duration, follow, frame, gathered, make, money, problemNotice, renew, replace, session, statusTag, VIEWS, zoom } from "./farm.js";
 import { layerWords } from "./layers.js";
 
 frame("/jobs");
@@ -35,10 +35,10 @@ function show(job) {
   document.title = `${job.product_id ?? "Job"} · Render farm`;
   $("#title").textContent = job.product_id ?? "Job without a product";
   $("#id").textContent = job.id;
-  replace($("#tools"), statusTag(job),
+  renew($("#tools"), [job.id, job.status, job.phase], () => [statusTag(job),
     !ended && make("button", { onclick: () => act(job, "cancel") }, "Cancel"),
     ended && make("button", { onclick: () => act(job, "retry") }, job.status === "completed" ? "Render again" : "Try again"),
-    ended && make("button", { class: "plain", onclick: () => forget(job) }, "Delete"));
+    ended && make("button", { class: "plain", onclick: () => forget(job) }, "Delete")]);
   replace($("#said"),
     job.error && job.status === "failed" && problemNotice({ message: job.error.message, hint: job.error.hint }),
     gone && ended && !job.compensation_pending && make("p", { class: "quiet" }, "Everything was undone: no picture is left."),

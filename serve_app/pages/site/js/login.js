@@ -33,3 +33,5 @@ $("form").addEventListener("submit", async (event) => {
   replace($("#said"), problemNotice(answer ? said(new Problem(answer.status, await answer.json().catch(() => ({})))) : AWAY));
   $("#key").select();
 });
+// Until here the browser itself would have sent the form, with the key in the address.
+$("form button").disabled = false;

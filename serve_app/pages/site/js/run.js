@@ -1,6 +1,6 @@
 // One catalogue run, live: how far it is, which rows failed and why, its pictures, its report.
 
-import { $, ago, api, duration, frame, make, money, problemNotice, replace, session } from "./farm.js";
+import { $, ago, api, duration, frame, make, money, problemNotice, renew, replace, session } from "./farm.js";
 import { runTag, shareOf } from "./runs.js";
 
 frame("/catalog");
@@ -36,13 +36,13 @@ function show(run) {
     : run.eta_s !== null ? `${run.rows_made.toLocaleString()} of ${run.rows.toLocaleString()} rows made, about ${duration(run.eta_s)} left.` : run.status === "paused" ? "Paused: no more rows are begun." : "Working.";
   const live = !run.finished_at;
   const undone = counts.failed + counts.cancelled + run.skipped;
-  replace($("#tools"), runTag(run),
+  renew($("#tools"), [run.status, run.cancel_requested, live, undone > 0], () => [runTag(run),
     live && run.status === "running" && make("button", { onclick: () => act("pause") }, "Pause"),
     live && run.status === "paused" && make("button", { onclick: () => act("resume") }, "Go on"),
     live && !run.cancel_requested && make("button", { onclick: () => act("cancel") }, "Cancel"),
     !live && undone > 0 && make("button", { class: "main", onclick: () => again() }, "Do the others again"),
     make("span", { class: "reports" }, make("span", { class: "small quiet" }, "Report"),
-      ["parquet", "csv", "jsonl"].map((form) => make("a", { class: "button", href: `${here}/report?format=${form}`, download: `${run.id}.${form}` }, { parquet: "Parquet", csv: "CSV", jsonl: "JSON" }[form]))));
+      ["parquet", "csv", "jsonl"].map((form) => make("a", { class: "button", href: `${here}/report?format=${form}`, download: `${run.id}.${form}` }, { parquet: "Parquet", csv: "CSV", jsonl: "JSON" }[form])))]);
   if (run.error) replace($("#said"), problemNotice({ message: run.error.message ?? "The run failed.", hint: run.error.hint ?? "" }));
   const part = (count, kind) => count > 0 && make("i", { class: kind, vars: { "--share": `${shareOf(count, run.rows)}%` } });
   $("#stack").setAttribute("aria-valuenow", Math.round(run.progress));

@@ -1,6 +1,6 @@
 // A job as it is made, in the page where it was asked for: its pictures one by one, then what can be done with them.
 
-import { $, api, duration, follow, gathered, make, problemNotice, replace, ring, statusTag, VIEWS, zoom } from "./farm.js";
+import { $, api, duration, follow, gathered, make, problemNotice, renew, replace, ring, statusTag, VIEWS, zoom } from "./farm.js";
 import { downloads, extras, history } from "./results.js";
 
 const TITLES = { completed: "Your pictures", failed: "This job failed", cancelled: "Cancelled" };
@@ -108,13 +108,13 @@ function show(job) {
   const told = words(job);
   if (told !== null && !(told === "" && job.eta_s)) $("#rendering-words").textContent = told;
   if (gone) replace($("#gallery"));
-  replace($("#rendering-tools"),
+  renew($("#rendering-tools"), [job.id, job.status, job.phase], () => [
     statusTag(job),
     !ended && !gone && make("button", { type: "button", onclick: () => act(job, "cancel") }, "Cancel"),
     ended && job.status !== "completed" && make("button", { type: "button", onclick: () => act(job, "retry") }, "Try again"),
     make("a", { class: "button", href: `/jobs/${job.id}` }, "Details"),
     ended && make("button", { type: "button", onclick: () => change(job) }, "Change and render again"),
-    ended && make("button", { type: "button", class: "main", onclick: () => location.assign("/") }, "New pictures"));
+    ended && make("button", { type: "button", class: "main", onclick: () => location.assign("/") }, "New pictures")]);
   replace($("#outcome"),
     job.error && ended && problemNotice({ message: job.error.message, hint: job.error.hint }),
     (job.warnings ?? []).map((warning) => make("div", { class: "notice" }, warning.message)));

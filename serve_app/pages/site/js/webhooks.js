@@ -135,6 +135,7 @@ $("#add").addEventListener("submit", (event) => {
     await load();
   });
 });
+$("#add button").disabled = false;
 $("#more").addEventListener("click", () => doing(async () => {
   const page = await api(`/v1/webhooks/${shown.id}/deliveries?limit=25&cursor=${cursor}`);
   deliveries = [...deliveries, ...page.deliveries];
