@@ -3,16 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request, Response, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
 from farm.domain.access import Principal, Scope
 from farm.errors import Forbidden, Unauthorised
+from serve_app.limits import Allowance
 from serve_app.services import Services, TheServices
 from serve_app.sessions import COOKIE, CSRF_HEADER
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_SESSION_OVER = "the session has ended; log in again"
 
 _bearer = HTTPBearer(auto_error=False, description="A key made by `farm keys create`.")
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="A browser's session, opened at /login.")
@@ -20,7 +22,6 @@ _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="A browser's s
 
 async def _principal(
     request: Request,
-    response: Response,
     services: TheServices,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
     cookie: Annotated[str | None, Security(_cookie)] = None,
@@ -32,29 +33,30 @@ async def _principal(
         Forbidden: for a write of a session that another site's page may have sent.
         TooManyRequests: past the key's limit.
     """
-    principal = await _known(request, services, bearer, cookie)
-    allowance = await services.limiter.take(principal.key_id)
-    response.headers.update(allowance.headers())
+    principal, allowance = await _admitted(request, services, bearer, cookie)
     request.state.rate_headers = allowance.headers()
     return principal
 
 
-async def _known(
+async def _admitted(
     request: Request, services: Services, bearer: HTTPAuthorizationCredentials | None, cookie: str | None
-) -> Principal:
+) -> tuple[Principal, Allowance]:
     if bearer is not None:
-        principal = await services.keys.admit(bearer.credentials)
-        if principal is None:
+        admitted = await services.limiter.admit(bearer.credentials)
+        if admitted is None:
             raise Unauthorised(reason="the key is wrong, or was revoked")
-        return principal
+        return admitted
     if cookie is None:
         raise Unauthorised(reason="there is neither a key nor a session")
-    session = await services.sessions.read(cookie)
-    if session is None:
-        raise Unauthorised(reason="the session has ended; log in again")
-    if request.method not in _SAFE_METHODS and not session.allows_write(request.headers.get(CSRF_HEADER, "")):
+    pass_ = services.sessions.pass_of(cookie)
+    if pass_ is None:
+        raise Unauthorised(reason=_SESSION_OVER)
+    if request.method not in _SAFE_METHODS and not pass_.allows_write(request.headers.get(CSRF_HEADER, "")):
         raise Forbidden(reason=f"a browser's write needs its page's {CSRF_HEADER}")
-    return session.principal
+    admitted = await services.limiter.admit_holder(pass_.key_id)
+    if admitted is None:
+        raise Unauthorised(reason=_SESSION_OVER)
+    return admitted
 
 
 def holder_of(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:

@@ -1,15 +1,12 @@
-"""Limits per key, counted in the farm's store so that all replicas share them."""
+"""Limits per key: whoever asks comes through the store's turnstile, which all replicas share."""
 
-import time
 from dataclasses import dataclass
 from typing import Self
 
 import redis.asyncio
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.aio.storage import RedisStorage, Storage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from farm.adapters.redis_link import translated
+from farm.adapters.redis_turnstile import Passage, RedisTurnstile, Tally
+from farm.domain.access import Principal
 from farm.errors import TooManyRequests
 from farm.settings import Settings
 
@@ -32,35 +29,47 @@ class Allowance:
 
 
 class Limiter:
-    """Counts requests per key in a sliding window of a minute."""
+    """Lets callers in, each so many times in a sliding window of a minute."""
 
-    def __init__(self, storage: Storage, per_minute: int) -> None:
-        self._item: RateLimitItem = RateLimitItemPerMinute(per_minute)
-        self._limiter = SlidingWindowCounterRateLimiter(storage)
+    def __init__(self, turnstile: RedisTurnstile) -> None:
+        self._turnstile = turnstile
 
     @classmethod
     def of(cls, settings: Settings, client: redis.asyncio.Redis) -> Self:
         """The limiter that counts in the store ``client`` speaks to, over its connections."""
-        storage = RedisStorage(
-            "async+redis://",
-            implementation="redispy",
-            connection_pool=client.connection_pool,  # type: ignore[arg-type]  # it is handed on to redis-py
-            key_prefix="farm:rate",
-        )
-        return cls(storage, settings.requests_per_minute)
+        return cls(RedisTurnstile(client, settings.requests_per_minute))
 
-    async def take(self, key_id: str) -> Allowance:
-        """Count one request.
+    async def admit(self, token: str) -> tuple[Principal, Allowance] | None:
+        """Whom a token lets in, counted; ``None`` where it opens nothing.
 
         Raises:
             TooManyRequests: when the key has used up its minute.
-            StoreUnavailable: when nobody counts.
+            StoreUnavailable: when nobody knows.
         """
-        with translated():
-            allowed = await self._limiter.hit(self._item, key_id)
-            window = await self._limiter.get_window_stats(self._item, key_id)
-        reset_s = max(1, round(window.reset_time - time.time()))
-        if not allowed:
-            limit = self._item.amount
+        return self._allowed(await self._turnstile.by_token(token))
+
+    async def admit_holder(self, key_id: str) -> tuple[Principal, Allowance] | None:
+        """Whom a session's key stands for, counted; ``None`` where it was revoked.
+
+        Raises:
+            TooManyRequests, StoreUnavailable: as `admit`.
+        """
+        return self._allowed(await self._turnstile.by_key(key_id))
+
+    async def take(self, name: str) -> Allowance:
+        """Count one request of somebody who has no key yet.
+
+        Raises:
+            TooManyRequests, StoreUnavailable: as `admit`.
+        """
+        return self._allowance(await self._turnstile.count(name))
+
+    def _allowed(self, passage: Passage | None) -> tuple[Principal, Allowance] | None:
+        return None if passage is None else (passage.principal, self._allowance(passage.tally))
+
+    def _allowance(self, tally: Tally) -> Allowance:
+        limit = self._turnstile.limit
+        reset_s = max(1, round(tally.reset_s(limit)))
+        if not tally.allowed:
             raise TooManyRequests(limit=limit, what="requests", window="a minute", retry_after_s=reset_s)
-        return Allowance(limit=self._item.amount, remaining=max(0, window.remaining), reset_s=reset_s)
+        return Allowance(limit=limit, remaining=tally.remaining(limit), reset_s=reset_s)

@@ -154,7 +154,7 @@ async def open_services(
         )
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # else FastAPI takes it to a thread, with each request
     return cast(Services, request.app.state.services)
 
 

@@ -15,19 +15,27 @@ CSRF_HEADER = "X-CSRF-Token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """An opened session.
+class Pass:
+    """What a cookie says that is ours and not too old; whether its key still opens anything, the store knows.
 
     Attributes:
         csrf: what a page must send along with every write; another site's page cannot read it.
     """
 
-    principal: Principal
+    key_id: str
     csrf: str
 
     def allows_write(self, csrf: str) -> bool:
         """Whether a write that came with ``csrf`` is this page's own."""
         return hmac.compare_digest(self.csrf.encode(), csrf.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """An opened session."""
+
+    principal: Principal
+    csrf: str
 
 
 class Sessions:
@@ -42,11 +50,16 @@ class Sessions:
         """The cookie of a new session."""
         return self._signer.dumps([principal.key_id, secrets.token_urlsafe(16)])
 
-    async def read(self, cookie: str) -> Session | None:
-        """The session of a cookie; ``None`` when it is forged, too old, or its key was revoked."""
+    def pass_of(self, cookie: str) -> Pass | None:
+        """What a cookie says; ``None`` when it is forged or too old."""
         try:
             key_id, csrf = self._signer.loads(cookie, max_age=int(self.lasting_s))
         except (BadData, ValueError, TypeError):
             return None
-        principal = await self._keys.holder(str(key_id))
-        return None if principal is None else Session(principal=principal, csrf=str(csrf))
+        return Pass(key_id=str(key_id), csrf=str(csrf))
+
+    async def read(self, cookie: str) -> Session | None:
+        """The session of a cookie; ``None`` when it is forged, too old, or its key was revoked."""
+        found = self.pass_of(cookie)
+        principal = await self._keys.holder(found.key_id) if found is not None else None
+        return None if found is None or principal is None else Session(principal=principal, csrf=found.csrf)

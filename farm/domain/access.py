@@ -90,7 +90,7 @@ class ApiKey:
 
     def opens(self, secret: str) -> bool:
         """Whether ``secret`` is this key's, compared in constant time."""
-        return hmac.compare_digest(self.digest, _digest(secret))
+        return hmac.compare_digest(self.digest, digest_of(secret))
 
     def to_dict(self) -> dict[str, Any]:
         """As it is kept."""
@@ -138,7 +138,7 @@ def new_key(
         tenant=tenant,
         name=name,
         scopes=ordered,
-        digest=_digest(secret),
+        digest=digest_of(secret),
         created_at=created_at,
         max_priority=max_priority,
     )
@@ -151,5 +151,6 @@ def split_token(token: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """What is kept of a key's secret."""
     return hashlib.sha256(secret.encode()).hexdigest()

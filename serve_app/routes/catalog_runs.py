@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from farm.adapters.design_source import Designs
@@ -25,6 +25,7 @@ from farm.render.catalog.run_report import Mark
 from farm.render.steps.parts import blocking
 from serve_app.auth import Cataloguer
 from serve_app.idempotency import IdempotencyKey, Operation, digest_of
+from serve_app.json_body import JsonAnswer
 from serve_app.manifest import ManifestOrder, OpenedManifest, opened, receive_manifest
 from serve_app.run_json import POLL_S, run_json
 from serve_app.schemas import PlanJson, RunJson, RunList, problems
@@ -148,7 +149,7 @@ async def start_run(
         named = await blocking(read_upload, services.store, who.tenant, order.body.upload_id, services.settings)
         order = ManifestOrder(body=order.body, file=named)
     if dry_run:
-        return JSONResponse(await _plan(services, who, order, remote=remote))
+        return JsonAnswer(await _plan(services, who, order, remote=remote))
 
     async def make(run_id: str) -> Response:
         return _accepted(await _start(services, who, order, run_id), request)
@@ -207,7 +208,7 @@ async def _start(services: Services, who: Principal, order: ManifestOrder, run_i
 
 def _accepted(record: Mapping[str, Any], request: Request) -> Response:
     shown = run_json(record, request)
-    return JSONResponse(shown, status_code=202, headers={"Location": shown["status_url"], "Retry-After": str(POLL_S)})
+    return JsonAnswer(shown, status_code=202, headers={"Location": shown["status_url"], "Retry-After": str(POLL_S)})
 
 
 @router.get("", response_model=RunList, responses=problems())
@@ -224,7 +225,7 @@ async def list_runs(
 ) -> Response:
     """Runs, newest first."""
     records, following = await services.catalogues.page(tenant=who.tenant, status=status, cursor=cursor, limit=limit)
-    return JSONResponse({"runs": [run_json(record, request) for record in records], "cursor": following})
+    return JsonAnswer({"runs": [run_json(record, request) for record in records], "cursor": following})
 
 
 @router.get("/{run_id}", response_model=RunJson, responses=problems(404))
@@ -232,25 +233,25 @@ async def get_run(request: Request, record: OwnRun) -> Response:
     """One run."""
     shown = run_json(record, request)
     headers = {} if record["finished_at"] else {"Retry-After": str(POLL_S)}
-    return JSONResponse(shown, headers=headers)
+    return JsonAnswer(shown, headers=headers)
 
 
 @router.post("/{run_id}/pause", response_model=RunJson, responses=problems(404, 409))
 async def pause_run(request: Request, services: TheServices, record: OwnRun) -> Response:
     """Begin no more rows; those under way are finished."""
-    return JSONResponse(run_json(await services.catalogues.pause(record["id"]), request))
+    return JsonAnswer(run_json(await services.catalogues.pause(record["id"]), request))
 
 
 @router.post("/{run_id}/resume", response_model=RunJson, responses=problems(404, 409))
 async def resume_run(request: Request, services: TheServices, record: OwnRun) -> Response:
     """Go on after a pause."""
-    return JSONResponse(run_json(await services.catalogues.resume(record["id"]), request))
+    return JsonAnswer(run_json(await services.catalogues.resume(record["id"]), request))
 
 
 @router.post("/{run_id}/cancel", status_code=202, responses=_ACCEPTED | problems(404, 409))
 async def cancel_run(request: Request, services: TheServices, record: OwnRun) -> Response:
     """End the run: rows under way are undone, finished ones stay, the others are never begun."""
-    return JSONResponse(run_json(await services.catalogues.cancel(record["id"]), request), status_code=202)
+    return JsonAnswer(run_json(await services.catalogues.cancel(record["id"]), request), status_code=202)
 
 
 @router.post("/{run_id}/retry", status_code=202, responses=_ACCEPTED | problems(404, 409))
@@ -314,7 +315,7 @@ async def report(
         rows, following = await found.page(mark, limit=limit, only=only)
         shown = [{name: getattr(row, name) for name in row.__slots__} for row in rows]
         told = None if following is None else str(following)
-        return JSONResponse({"run_id": record["id"], "rows": shown, "cursor": told})
+        return JsonAnswer({"run_id": record["id"], "rows": shown, "cursor": told})
     parts = found.parts()
     first = await anext(parts)  # a store that is away is told as such, and not by a file that breaks off
     name = f"{record['id']}.{form}"

@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 
 from farm.adapters.text_meter import TextMeter
 from farm.domain.access import Principal
@@ -14,6 +14,7 @@ from farm.render.census import Census
 from farm.render.steps.parts import blocking
 from serve_app.auth import Admin
 from serve_app.job_json import base_of, job_json
+from serve_app.json_body import JsonAnswer
 from serve_app.metrics import CONTENT_TYPE, merged
 from serve_app.schemas import ClusterJson, Job, problems
 from serve_app.services import TheServices
@@ -23,11 +24,11 @@ scraped = APIRouter(tags=["cluster"])
 
 
 @router.get("/cluster", response_model=ClusterJson, responses=problems())
-async def cluster(request: Request, services: TheServices, who: Admin) -> JSONResponse:
+async def cluster(request: Request, services: TheServices, who: Admin) -> JsonAnswer:
     """Nodes, GPUs, slots and what each renders; the queue; the last hour; jobs that are stuck or not wholly undone."""
     seen = await services.overview.look()
     nodes = [{**node, "views": [_view(view, request, who) for view in node["views"]]} for node in seen["nodes"]]
-    return JSONResponse({**seen, "nodes": nodes})
+    return JsonAnswer({**seen, "nodes": nodes})
 
 
 @router.post(
@@ -41,14 +42,14 @@ async def compensate(
     services: TheServices,
     who: Admin,
     job_id: Annotated[str, Path(pattern=f"^{JOB_ID.pattern}$", examples=["job_01kawr3v00000000000000000a"])],
-) -> JSONResponse:
+) -> JsonAnswer:
     """Have the undoing of a failed job finished that had to be given up; of any tenant.
 
     It is on disk when this answers and begins at once; `compensation_pending` stays true until it does, and is true
     again should it fail again.
     """
     asked = await services.service.ask_compensation(job_id)
-    return JSONResponse(job_json(asked, request), status_code=202)
+    return JsonAnswer(job_json(asked, request), status_code=202)
 
 
 @scraped.get(

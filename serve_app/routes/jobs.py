@@ -6,7 +6,6 @@ from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime
 
@@ -30,6 +29,7 @@ from serve_app.idempotency import IdempotencyKey, Operation, digest_of
 from serve_app.intake import decode, read_json, receive_job
 from serve_app.job_ids import is_same, job_id_of_client
 from serve_app.job_json import POLL_S, ended, etag_of, job_json
+from serve_app.json_body import JSON, JsonAnswer, json_bytes
 from serve_app.own_job import OwnJob, own
 from serve_app.schemas import JOB_BODY, DeletedJson, DryRun, Job, JobList, problems
 from serve_app.services import Services, TheServices
@@ -86,7 +86,7 @@ async def submit(
     if dry_run:
         prepared = await decode(services, intake)
         told = await services.service.forecast(prepared, tenant=who.tenant, force=force)
-        return JSONResponse(_dry(prepared) | told)
+        return JsonAnswer(_dry(prepared) | told)
 
     async def make(job_id: str) -> Response:
         return await _accept(request, services, who, await decode(services, intake), job_id, force=force)
@@ -160,7 +160,7 @@ async def _check_room(services: Services, who: Principal) -> None:
 
 def _accepted(record: Mapping[str, Any], request: Request) -> Response:
     shown = job_json(record, request)
-    return JSONResponse(shown, status_code=202, headers={"Location": shown["status_url"], "Retry-After": str(POLL_S)})
+    return JsonAnswer(shown, status_code=202, headers={"Location": shown["status_url"], "Retry-After": str(POLL_S)})
 
 
 def _dry(prepared: Prepared) -> dict[str, Any]:
@@ -203,7 +203,7 @@ async def list_jobs(
         found, following = await services.service.find(
             find, tenant=who.tenant, status=status, product_id=product_id, cursor=cursor, limit=limit
         )
-        return JSONResponse({"jobs": [job_json(record, request) for record in found], "cursor": following})
+        return JsonAnswer({"jobs": [job_json(record, request) for record in found], "cursor": following})
     records, following = await services.service.list(
         status=status,
         product_id=product_id,
@@ -212,7 +212,7 @@ async def list_jobs(
         limit=limit,
         created_after_s=None if created_after is None else created_after.timestamp(),
     )
-    return JSONResponse({"jobs": [job_json(record, request) for record in records], "cursor": following})
+    return JsonAnswer({"jobs": [job_json(record, request) for record in records], "cursor": following})
 
 
 @router.get(
@@ -227,19 +227,19 @@ async def get(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """One job."""
-    shown = job_json(record, request)
-    headers = {"ETag": etag_of(shown), "Cache-Control": "private, no-cache"}
+    body = json_bytes(job_json(record, request))
+    headers = {"ETag": etag_of(body), "Cache-Control": "private, no-cache"}
     if not ended(record):
         headers["Retry-After"] = str(POLL_S)
     if unchanged(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return JSONResponse(shown, headers=headers)
+    return Response(body, headers=headers, media_type=JSON)
 
 
 @router.post("/{job_id}/cancel", status_code=202, responses=_ACCEPTED | problems(404, 409))
 async def cancel(request: Request, services: TheServices, who: Writer, record: OwnJob) -> Response:
     """Ask for the job's end: it becomes ``cancelled`` once everything is undone."""
-    return JSONResponse(job_json(await services.service.cancel(record["id"]), request), status_code=202)
+    return JsonAnswer(job_json(await services.service.cancel(record["id"]), request), status_code=202)
 
 
 @router.post(
@@ -291,7 +291,7 @@ async def delete(
         with suppress(NotFound):
             await services.service.get(record["id"])
             raise
-    return JSONResponse({"id": record["id"], "status": "deleted"}, status_code=202)
+    return JsonAnswer({"id": record["id"], "status": "deleted"}, status_code=202)
 
 
 @router.get(

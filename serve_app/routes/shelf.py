@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import JSONResponse
 
 from farm.domain import template as templates
 from farm.domain.colour import FABRIC_NAMES
@@ -15,6 +14,7 @@ from farm.render.steps.parts import blocking
 from farm.settings import Settings
 from serve_app.auth import Reader
 from serve_app.job_json import base_of, job_json
+from serve_app.json_body import JsonAnswer
 from serve_app.schemas import FabricJson, JobList, MediaJson, PresetJson, TemplateJson, problems
 from serve_app.services import TheServices
 
@@ -24,16 +24,16 @@ ProductId = Annotated[str, Path(pattern=f"^{PRODUCT_ID.pattern}$", examples=["te
 
 
 @router.get("/templates", response_model=list[TemplateJson], tags=["templates"], responses=problems())
-async def list_templates(services: TheServices, who: Reader) -> JSONResponse:
+async def list_templates(services: TheServices, who: Reader) -> JsonAnswer:
     """The garments."""
-    return JSONResponse([_shown(template) for template in await blocking(_templates, services.settings)])
+    return JsonAnswer([_shown(template) for template in await blocking(_templates, services.settings)])
 
 
 @router.get("/fabrics", response_model=list[FabricJson], tags=["templates"], responses=problems())
-async def list_fabrics(who: Reader) -> JSONResponse:
+async def list_fabrics(who: Reader) -> JsonAnswer:
     """The fabric colours that have a name; any other colour may be asked for as ``#rrggbb``."""
     shown = {colour: name for name, colour in reversed(FABRIC_NAMES.items())}  # a colour's first name counts
-    return JSONResponse([{"name": name.replace("-", " "), "hex": colour} for colour, name in reversed(shown.items())])
+    return JsonAnswer([{"name": name.replace("-", " "), "hex": colour} for colour, name in reversed(shown.items())])
 
 
 @router.get("/presets", response_model=list[PresetJson], tags=["templates"], responses=problems(404))
@@ -41,7 +41,7 @@ async def list_presets(
     services: TheServices,
     who: Reader,
     template: Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="Of this garment.")] = None,
-) -> JSONResponse:
+) -> JsonAnswer:
     """The named places for a print, of all garments or of one."""
     found = await blocking(_templates, services.settings)
     if template is not None:
@@ -56,7 +56,7 @@ async def list_presets(
         for one in found
         for name, box in one.presets.items()
     ]  # fmt: skip
-    return JSONResponse(rows)
+    return JsonAnswer(rows)
 
 
 @router.get("/products/{product_id}/jobs", response_model=JobList, tags=["products"], responses=problems())
@@ -67,16 +67,16 @@ async def product_jobs(
     product_id: ProductId,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> JSONResponse:
+) -> JsonAnswer:
     """A product's history: its jobs, newest first."""
     records, following = await services.service.list(
         product_id=product_id, tenant=who.tenant, cursor=cursor, limit=limit
     )
-    return JSONResponse({"jobs": [job_json(record, request) for record in records], "cursor": following})
+    return JsonAnswer({"jobs": [job_json(record, request) for record in records], "cursor": following})
 
 
 @router.get("/products/{product_id}/media", response_model=MediaJson, tags=["products"], responses=problems(404, 502))
-async def product_media(request: Request, services: TheServices, who: Reader, product_id: ProductId) -> JSONResponse:
+async def product_media(request: Request, services: TheServices, who: Reader, product_id: ProductId) -> JsonAnswer:
     """A product's pictures, as the shop has them."""
     product = await services.catalog.get_product(who.tenant, product_id)
     if product is None:
@@ -88,7 +88,7 @@ async def product_media(request: Request, services: TheServices, who: Reader, pr
     ]  # fmt: skip
     addresses = {entry.url: shown["url"] for entry, shown in zip(product.media, media, strict=True)}
     thumbnail = addresses.get(product.thumbnail or "", product.thumbnail)
-    return JSONResponse({"id": product.id, "media": media, "thumbnail": thumbnail})
+    return JsonAnswer({"id": product.id, "media": media, "thumbnail": thumbnail})
 
 
 def _address(entry: MediaEntry, request: Request) -> str:

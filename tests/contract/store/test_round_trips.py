@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import redis.asyncio
-from redis.asyncio.connection import AbstractConnection
 
 from farm.adapters.embedded_store import EmbeddedStore
 from farm.adapters.memory_catalog import MemoryCatalog
@@ -60,19 +59,6 @@ async def _render(shop: Workshop, job_id: str) -> None:
         events=[],
     )  # fmt: skip
     await shop.sagas.journal.create(job_id, (Draft(kind=EntryKind.CREATED, data={}),), projection)
-
-
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    sent: list[int] = []
-    send = AbstractConnection.send_packed_command
-
-    async def counted(connection: Any, *arguments: Any, **named: Any) -> Any:
-        sent.append(1)
-        return await send(connection, *arguments, **named)
-
-    monkeypatch.setattr(AbstractConnection, "send_packed_command", counted)
-    return sent
 
 
 async def test_a_page_of_jobs_and_their_count_do_not_cost_more_for_more_jobs(shop: Workshop, trips: list[int]) -> None:
