@@ -6,12 +6,14 @@ pixel is garment, how bright half-grey cloth is there, and how much of that its 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.picture.light import LINEAR_OF_BYTE
+from farm.picture.coarse_texture import coarse_texture
+from farm.picture.kernel import kernel
 from farm.picture.texture import PanelTexture
 
 Float = NDArray[np.float32]
@@ -20,9 +22,9 @@ _MEASURED_ON = 0.5028
 """Albedo of the grey on which ``shade`` was measured: sRGB 188."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ViewMaps:
-    """What a template's ``verdict.npz`` says of one view, row 0 at the top.
+    """What a template's ``verdict.npz`` says of one view, row 0 at the top; equal to itself alone.
 
     Attributes:
         panel_order: names for the numbers in ``panel``.
@@ -59,8 +61,7 @@ class ViewMaps:
 
     def light(self, albedo: Float) -> Float:
         """What cloth of an albedo ``(H, W, 3)`` sends to the camera, linear, as far as a picture can show it."""
-        diffuse = np.maximum(self.shade - self.sheen, 0) / np.float32(_MEASURED_ON)
-        return np.asarray(np.clip(self.sheen[..., None] + albedo * diffuse[..., None], 0, 1), np.float32)
+        return np.asarray(np.clip(self.sheen[..., None] + albedo * self.diffuse[..., None], 0, 1), np.float32)
 
     def cm_per_pixel(self) -> Float:
         """How much of its panel each pixel sees, the longer way, ``(H, W)``: great where cloth is seen along."""
@@ -73,6 +74,41 @@ class ViewMaps:
             seen = np.maximum(seen, np.maximum(np.pad(step, before), np.pad(step, after)))
         return seen
 
+    @cached_property
+    def diffuse(self) -> Float:
+        """What cloth adds to the sheen for each part of its albedo, ``(H, W)``."""
+        return np.asarray(np.maximum(self.shade - self.sheen, 0) / np.float32(_MEASURED_ON), np.float32)
+
+    @cached_property
+    def panels(self) -> Mapping[str, "SeenPanel"]:
+        """The panels that the view shows."""
+        return {
+            name: SeenPanel.of(self, here)
+            for number, name in enumerate(self.panel_order)
+            if (here := self.panel == number).any()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenPanel:
+    """Where a view's maps show one panel.
+
+    Attributes:
+        here: ``(N,)``, the pixels, counted through.
+        places: ``(N, 6) float32``: the panel point in a pixel's middle, x and y in cm, and how far one pixel to the
+            right, and one down, moves on the panel.
+    """
+
+    here: NDArray[np.int64]
+    places: Float
+
+    @classmethod
+    def of(cls, maps: ViewMaps, here: NDArray[np.bool_]) -> Self:
+        """From the pixels that show it, ``(H, W)``."""
+        across, down = _steps(maps, here)
+        columns = (maps.x_cm, maps.y_cm, *across, *down)
+        return cls(here=np.flatnonzero(here), places=np.stack([one[here] for one in columns], axis=1))
+
 
 def expected_albedo(maps: ViewMaps, textures: Mapping[str, PanelTexture], fabric: tuple[float, float, float]) -> Float:
     """Albedo each pixel of the maps must show: ``(H, W, 3) float32``, linear Rec.709, filtered to the pixel."""
@@ -83,27 +119,54 @@ def albedos(
     maps: ViewMaps, textures: Mapping[str, PanelTexture], fabric: tuple[float, float, float]
 ) -> tuple[Float, Float]:
     """`expected_albedo`, and the same with every texture mirrored."""
-    upright = np.broadcast_to(np.asarray(fabric, np.float32), (*maps.panel.shape, 3)).copy()
+    cloth = np.asarray(fabric, np.float32)
+    upright = np.broadcast_to(cloth, (*maps.panel.shape, 3)).copy()
     mirrored = upright.copy()
-    offsets = (-1 / 3, 0.0, 1 / 3)
     for name, texture in textures.items():
-        here = maps.panel == maps.panel_order.index(name) if name in maps.panel_order else None
-        if here is None or not here.any():
+        seen = maps.panels.get(name)
+        if seen is None:
             continue
-        across, down = _steps(maps, here)
         coarse, per_x, per_y = coarse_texture(texture)
-        x_cm, y_cm = maps.x_cm[here] - texture.x_cm, maps.y_cm[here] - texture.y_cm
-        totals = np.zeros((2, x_cm.size, 4), np.float32)
-        for v in offsets:
-            for u in offsets:
-                x = x_cm + u * across[0][here] + v * down[0][here]
-                y = (y_cm + u * across[1][here] + v * down[1][here]) * per_y
-                totals[0] += bilinear(coarse, x * per_x, y)
-                totals[1] += bilinear(coarse, (texture.width_cm - x) * per_x, y)
-        totals /= len(offsets) ** 2
-        for albedo, total in zip((upright, mirrored), totals, strict=True):
-            albedo[here] = albedo[here] * (1 - total[:, 3:]) + total[:, :3]
+        inks = np.zeros((2, len(seen.here), 4), np.float32)
+        frame = np.array([texture.x_cm, texture.y_cm, texture.width_cm, per_x, per_y], np.float32)
+        _print_seen(coarse, frame, seen.places, inks)
+        for albedo, ink in zip((upright, mirrored), inks, strict=True):
+            albedo.reshape(-1, 3)[seen.here] = cloth * (1 - ink[:, 3:]) + ink[:, :3]
     return upright, mirrored
+
+
+@kernel
+def _print_seen(coarse: Float, frame: Float, places: Float, inks: Float) -> None:
+    """The mean of nine samples within each pixel, ``(N, 4)`` linear premultiplied, upright and mirrored."""
+    left_cm, top_cm, width_cm, per_x, per_y = frame
+    height, width = coarse.shape[:2]
+    third, one, half = np.float32(1 / 3), np.float32(1), np.float32(0.5)
+    for pixel in range(len(places)):
+        for down in range(-1, 2):
+            for right in range(-1, 2):
+                u, v = right * third, down * third
+                x_cm = places[pixel, 0] - left_cm + u * places[pixel, 2] + v * places[pixel, 4]
+                y_cm = places[pixel, 1] - top_cm + u * places[pixel, 3] + v * places[pixel, 5]
+                y = y_cm * per_y + half
+                if y <= 0 or y >= height - one:
+                    continue
+                for turned in range(2):
+                    x = (width_cm - x_cm if turned else x_cm) * per_x + half
+                    if x <= 0 or x >= width - one:
+                        continue
+                    column, row = int(x), int(y)
+                    fu, fv = x - np.float32(column), y - np.float32(row)
+                    w0, w1, w2, w3 = (one - fu) * (one - fv), fu * (one - fv), (one - fu) * fv, fu * fv
+                    for c in range(4):
+                        inks[turned, pixel, c] += (
+                            w0 * coarse[row, column, c]
+                            + w1 * coarse[row, column + 1, c]
+                            + w2 * coarse[row + 1, column, c]
+                            + w3 * coarse[row + 1, column + 1, c]
+                        )
+        for turned in range(2):
+            for c in range(4):
+                inks[turned, pixel, c] /= np.float32(9)
 
 
 def _steps(maps: ViewMaps, here: NDArray[np.bool_]) -> tuple[tuple[Float, Float], tuple[Float, Float]]:
@@ -127,37 +190,3 @@ def _steps(maps: ViewMaps, here: NDArray[np.bool_]) -> tuple[tuple[Float, Float]
             moved.append(np.where(near & (np.abs(slope) < 4.0), slope, 0).astype(np.float32))
         steps.append((moved[0], moved[1]))
     return steps[0], steps[1]
-
-
-def coarse_texture(texture: PanelTexture) -> tuple[Float, float, float]:
-    """The texture at about eight texels a centimetre, linear premultiplied, in a transparent rim; its texels per cm."""
-    height, width = texture.pixels.shape[:2]
-    block_x = max(1, int(width / texture.width_cm / 8))
-    block_y = max(1, int(height / texture.height_cm / 8))
-    columns, rows = -(-width // block_x), -(-height // block_y)
-    result = np.zeros((rows + 2, columns + 2, 4), np.float32)
-    # In bands, because a whole 4k texture in floats is a quarter of a gigabyte.
-    at_once = max(1, 500_000 // (width * block_y))
-    for row in range(0, rows, at_once):
-        count = min(at_once, rows - row)
-        band = texture.pixels[row * block_y : (row + count) * block_y]
-        band = np.pad(band, ((0, count * block_y - band.shape[0]), (0, columns * block_x - width), (0, 0)))
-        alpha = band[..., 3:].astype(np.float32) / np.float32(255)
-        light = np.concatenate([LINEAR_OF_BYTE[band[..., :3]] * alpha, alpha], axis=2)
-        blocks = light.reshape(count, block_y, columns, block_x, 4)
-        result[row + 1 : row + count + 1, 1:-1] = blocks.mean(axis=(1, 3))
-    return result, width / texture.width_cm / block_x, height / texture.height_cm / block_y
-
-
-def bilinear(rimmed: Float, x: Float, y: Float) -> Float:
-    """Samples at ``x, y``, in texels from the left top corner of the picture within its rim; nothing outside."""
-    height, width = rimmed.shape[:2]
-    x = np.clip(x + np.float32(0.5), 0, width - np.float32(1.001))
-    y = np.clip(y + np.float32(0.5), 0, height - np.float32(1.001))
-    left, top = x.astype(np.int32), y.astype(np.int32)
-    u: Float = (x - left)[:, None]
-    v: Float = (y - top)[:, None]
-    flat, corner = rimmed.reshape(-1, rimmed.shape[2]), top * width + left
-    upper: Float = flat[corner] * (1 - u) + flat[corner + 1] * u
-    lower: Float = flat[corner + width] * (1 - u) + flat[corner + width + 1] * u
-    return upper * (1 - v) + lower * v

@@ -8,26 +8,17 @@ Down-sampling uses a Hamming-windowed sinc of support 1: sharper than a triangle
 lettering on black gets no dark halo, which Lanczos shows in linear light. Up-sampling uses Catmull-Rom, clamped.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from farm.picture.kernel import kernel
 
 Float = NDArray[np.float32]
 
 NORMAL, MULTIPLY, SCREEN, OVERLAY = range(4)
-
-
-def _kernel(function: Callable[..., None]) -> Any:
-    """Compile at the first call and keep the result on disk, or in memory alone where nothing can be written."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:
-        # Neither the package's folder nor the user's cache can be written: each process compiles again, in seconds.
-        return njit(nogil=True)(function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +90,7 @@ def _fold(
     return moved, folded.astype(np.float32)
 
 
-@_kernel
+@kernel
 def filter_strip(
     source: Any, linear: Any, x_start: Any, x_weights: Any, y_start: Any, y_weights: Any, out: Any
 ) -> None:
@@ -149,7 +140,7 @@ def filter_strip(
                 out[row, column, channel] = min(max(total[column * 4 + channel], np.float32(0)), cover)
 
 
-@_kernel
+@kernel
 def rotate_strip(flat: Any, matrix: Any, first_row: int, out: Any) -> None:
     """Sample ``flat (h, w, 4)`` linear premultiplied, Catmull-Rom, at ``matrix @ (column + .5, row + .5, 1)``.
 
@@ -188,7 +179,7 @@ def rotate_strip(flat: Any, matrix: Any, first_row: int, out: Any) -> None:
             out[row, column, 3] = alpha * part
 
 
-@_kernel
+@kernel
 def _cubic(t: Any, weights: Any) -> None:
     weights[0] = ((np.float32(-0.5) * t + np.float32(1)) * t - np.float32(0.5)) * t
     weights[1] = (np.float32(1.5) * t - np.float32(2.5)) * t * t + np.float32(1)
@@ -196,7 +187,7 @@ def _cubic(t: Any, weights: Any) -> None:
     weights[3] = (np.float32(0.5) * t - np.float32(0.5)) * t * t
 
 
-@_kernel
+@kernel
 def blend_strip(
     below: Any, layer: Any, left: int, x_coverage: Any, y_coverage: Any, opacity: float, mode: int, fabric: Any
 ) -> None:
@@ -237,7 +228,7 @@ def blend_strip(
             below[row, left + column, 3] = cover + a * (one - cover)
 
 
-@_kernel
+@kernel
 def encode_strip(strip: Any, byte_of_linear: Any, out: Any) -> None:
     """Linear premultiplied ``float32`` → sRGB straight ``uint8``."""
     for row in range(strip.shape[0]):
@@ -254,7 +245,7 @@ def encode_strip(strip: Any, byte_of_linear: Any, out: Any) -> None:
                 out[row, column, channel] = byte_of_linear[int(step)]
 
 
-@_kernel
+@kernel
 def bleed(texture: Any, first: int, last: int) -> None:
     """Give transparent texels that touch the print its colour (alpha stays 0).
 

@@ -3,13 +3,14 @@
 Every kernel works on a strip of rows and releases the GIL, so that a plain thread pool spreads them over cores.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from farm.picture.kernel import kernel
 
 Float = NDArray[np.float32]
 
@@ -21,14 +22,6 @@ MOST_PARTS = 6
 """Beyond it, along a side of a sub-sample, cloth is seen so flat that it is a pixel or two wide."""
 UNPRINTED, MIXED, EMPTY = 253, 254, 255
 """Panels of baked pixels: cloth seen from its back, several at once, none."""
-
-
-def _kernel(function: Callable[..., Any]) -> Any:
-    """Compile at the first call and keep the result on disk, or in memory alone where nothing can be written."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:
-        return njit(nogil=True)(function)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +96,7 @@ def cover(
     return result
 
 
-@_kernel
+@kernel
 def _sample(texels: Float, begin: int, height: int, width: int, u: float, v: float, out: Float, to: int) -> bool:
     """Interpolate linearly at ``u, v``, counted from the middle of texel 0, into row ``to`` of ``out``.
 
@@ -139,14 +132,14 @@ def _sample(texels: Float, begin: int, height: int, width: int, u: float, v: flo
     return True
 
 
-@_kernel
+@kernel
 def _parts(u: float, v: float) -> int:
     """Into how many a sub-sample is cut along a side that spans so many texels."""
     length = np.sqrt(u * u + v * v)
     return max(1, min(MOST_PARTS, int(np.ceil(length / TEXELS_OF_A_PART))))
 
 
-@_kernel
+@kernel
 def shade(
     first: int,
     last: int,

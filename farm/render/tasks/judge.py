@@ -75,9 +75,11 @@ def _middle[T: np.generic](picture: NDArray[T]) -> NDArray[T]:
 
 
 def _margin(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What `_middle` leaves out but for a pixel of rounding, ``(N, 4)``."""
+    """What `_middle` leaves out but for a pixel of rounding, ``(N, 3 or 4)``."""
     height, width = picture.shape[:2]
     side = min(height, width) + 2
+    if side >= max(height, width):
+        return picture[:0, 0]
     outside = np.ones((height, width), np.bool_)
     top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
     outside[top : top + side, left : left + side] = False
@@ -89,6 +91,8 @@ def _stray(margin: NDArray[np.uint8], background: str | None) -> float:
     if not margin.size:
         return 0.0
     if background is None:
+        if margin.shape[1] == 3:
+            return 1.0
         stray = margin[:, 3] > 8
     else:
         ground = np.array([int(background[i : i + 2], 16) for i in (1, 3, 5)], np.int16)
@@ -106,9 +110,10 @@ def _view(order: ViewOrder) -> str | None:
 
 
 def _decoded(data: bytes) -> tuple[NDArray[np.uint8], tuple[int, int], str]:
-    """Pixels ``(H, W, 4) uint8``, sRGB, straight alpha; width and height; the format's name."""
+    """Pixels ``(H, W, 4) uint8``, sRGB, straight alpha, or ``(H, W, 3)``; width and height; the format's name."""
     with Image.open(io.BytesIO(data)) as picture:
-        return np.asarray(picture.convert("RGBA")), picture.size, str(picture.format).lower()
+        pixels = picture if picture.mode in ("RGB", "RGBA") else picture.convert("RGBA")
+        return np.asarray(pixels), picture.size, str(picture.format).lower()
 
 
 def _stamp(template: Path) -> int:
