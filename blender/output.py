@@ -36,7 +36,7 @@ def write_picture(
     Args:
         pixels: (H, W, 4) uint8, sRGB, straight alpha, row 0 at the top; its edges are cleaned in place.
         background: ``#rrggbb``, exactly this colour behind the garment, or ``None`` for transparent.
-        format: ``png``, ``jpeg`` (on white where no background is named) or ``webp``.
+        format: ``png``, ``jpeg`` (on white where no background is named), ``avif`` or ``webp``.
         shade: the garment's shadow, or ``None``.
 
     Raises:
@@ -58,6 +58,8 @@ def write_picture(
         picture.save(out, "PNG", compress_level=4, pnginfo=chunks)
     elif format == "jpeg":
         picture.save(out, "JPEG", quality=93, subsampling=0, icc_profile=srgb_profile())
+    elif format == "avif":
+        picture.save(out, "AVIF", quality=80, speed=8, icc_profile=srgb_profile())
     else:
         picture.save(out, "WEBP", quality=92, method=3, icc_profile=srgb_profile())
 

@@ -121,6 +121,9 @@ class Settings:
     log_days: float = _setting(
         14.0, "days the host keeps the logs of former Ray sessions, of the last three at most", least=0
     )
+    pictures_memory_bytes: int = _setting(
+        400_000_000, "memory in which a process keeps light, designs, prints and finished pictures", least=10_000_000
+    )
     requests_per_minute: int = _setting(1200, "requests one API key may make", least=1)
     queue_max: int = _setting(10_000, "jobs that have not ended, of all tenants; past it new ones get a 503", least=1)
     tenant_queue_max: int = _setting(5_000, "jobs that have not ended, of one tenant; past it a 429", least=1)

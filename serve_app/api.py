@@ -12,11 +12,23 @@ from farm.domain.request import RenderRequest
 from farm.settings import Settings
 from serve_app import login, pages, problems
 from serve_app.hosts import Hosts
-from serve_app.intake import JobBody
+from serve_app.intake import JobBody, PictureBody
 from serve_app.manifest import RunBody
 from serve_app.manners import Manners
 from serve_app.reading import Reading
-from serve_app.routes import catalog_runs, cluster, designs, health, jobs, outputs, preview, shelf, uploads, webhooks
+from serve_app.routes import (
+    catalog_runs,
+    cluster,
+    designs,
+    health,
+    jobs,
+    outputs,
+    pictures,
+    preview,
+    shelf,
+    uploads,
+    webhooks,
+)
 from serve_app.services import Services
 
 _ABOUT = """
@@ -56,7 +68,7 @@ def build_api(settings: Settings, opening: Opening) -> FastAPI:
     )
     problems.install(app)
     api = APIRouter()
-    for module in (jobs, cluster, uploads, designs, outputs, preview, shelf, catalog_runs, webhooks, health):
+    for module in (jobs, cluster, uploads, designs, outputs, pictures, preview, shelf, catalog_runs, webhooks, health):
         api.include_router(module.router)
     app.include_router(api, prefix="/v1")
     app.include_router(api, prefix=problems.ORIGIN, include_in_schema=False)
@@ -79,7 +91,7 @@ def _describe(app: FastAPI) -> None:
         found = document()
         schemas = found.setdefault("components", {}).setdefault("schemas", {})
         if "Problem" not in schemas:
-            for model in (problems.Problem, RenderRequest, JobBody, RunBody):
+            for model in (problems.Problem, RenderRequest, JobBody, PictureBody, RunBody):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(schema.pop("$defs", {}))
                 schemas[model.__name__] = schema

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Request
 from pydantic import Field, ValidationError
@@ -95,6 +95,28 @@ async def receive_job(request: Request, services: Services, tenant: str) -> Inta
     designs = [(await blocking(read_upload, services.store, tenant, one, services.settings))[1] for one in uploads]
     designs += [await blocking(services.designs.read, tenant, one) for one in kept]
     return Intake(given=rest, request=parsed, designs=tuple(designs), urls=tuple(urls))
+
+
+class PictureBody(RenderRequest):
+    """A picture's request: a job's with one view, and its designs by their ids."""
+
+    design_id: DesignId | Annotated[tuple[DesignId, ...], Field(min_length=1, max_length=MAX_DESIGNS)]
+    format: Literal["auto", "webp", "avif", "jpeg", "png"] = "auto"  # type: ignore[assignment]  # more than a job has
+
+
+def picture_body(given: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A picture's request as it was given, without its designs; and their ids.
+
+    Raises:
+        InvalidRequest: when it is no object, or names no kept design.
+    """
+    if not isinstance(given, dict):
+        raise InvalidRequest(reason="the body must be a JSON object", errors=[{"pointer": "", "reason": "no object"}])
+    named = _several(given.get("design_id"))
+    if not 1 <= len(named) <= MAX_DESIGNS or not all(DESIGN_ID.fullmatch(one) for one in named):
+        reason = "name one or more designs that POST /v1/designs keeps, as dsn_…"
+        raise InvalidRequest(reason=f"/design_id: {reason}", errors=[{"pointer": "/design_id", "reason": reason}])
+    return {name: value for name, value in given.items() if name != "design_id"}, tuple(named)
 
 
 def _several(given: Any) -> list[str]:

@@ -448,3 +448,16 @@ DESIGN_BODY: dict[str, Any] = {
     }
 }
 """The body of a design alone: a form, or the file itself."""
+
+PICTURE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/PictureBody"},
+                "example": {"design_id": "dsn_01kawr3v00000000000000000a", "fabric_color": "navy", "size": 512},
+            }
+        },
+    }
+}
+"""The body of a picture."""

@@ -22,6 +22,8 @@ from farm.render.catalog.kit import Kit
 from farm.render.catalog.service import CatalogService
 from farm.render.designs import DesignShelf
 from farm.render.overview import Overview
+from farm.render.picture_maker import LIGHT_SHARE, PictureMaker
+from farm.render.pictures import Pictures
 from farm.render.ports import KeyRing, ObjectStore, ProductCatalog
 from farm.render.preview import Previewer
 from farm.render.service import FarmService
@@ -62,6 +64,8 @@ class Services:
     Attributes:
         decoding: bounds the designs that are decoded at once: each takes a process with memory of its own.
         designs: those kept by their content.
+        pictures: relit ones, made when they are asked for.
+        making: bounds the pictures that are made at once.
         nurseries: where these processes are born.
         kit: what a catalogue's plan looks at; its workers do nothing.
         planning: bounds the manifests that are read at once.
@@ -83,6 +87,8 @@ class Services:
     nurseries: Nurseries
     previewer: Previewer
     designs: DesignShelf
+    pictures: Pictures
+    making: asyncio.Semaphore
     answers: Answers
     tickets: Tickets
     catalogues: CatalogService
@@ -126,6 +132,9 @@ async def open_services(
         farm = await stack.enter_async_context(open_farm(settings, store_url=store_url))
         await farm.sagas.ping()
         secret, _ = await farm.keys.settle_signing_secret()
+        designs = DesignShelf(settings, farm.store)
+        light = BakeShelf.of(settings, most_bytes=int(settings.pictures_memory_bytes * LIGHT_SHARE))
+        maker = PictureMaker(settings, store=farm.store, shelf=light)
         yield Services(
             settings=settings,
             service=farm.service,
@@ -137,8 +146,10 @@ async def open_services(
             limiter=Limiter.of(settings, farm.redis),
             decoding=asyncio.Semaphore(decoders),
             nurseries=stack.enter_context(Nurseries(decoders)),
-            previewer=Previewer(settings, store=farm.store, shelf=BakeShelf.of(settings), threads=os.cpu_count() or 1),
-            designs=DesignShelf(settings, farm.store),
+            previewer=Previewer(settings, store=farm.store, maker=maker),
+            designs=designs,
+            pictures=Pictures(settings, store=farm.store, designs=designs, maker=maker),
+            making=asyncio.Semaphore(os.cpu_count() or 1),
             answers=Answers(farm.redis),
             tickets=Tickets(secret),
             catalogues=farm.catalogues,

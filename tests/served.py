@@ -10,6 +10,8 @@ from farm.adapters.redis_board import RedisBoard
 from farm.picture.decode_nursery import Nurseries
 from farm.render.designs import DesignShelf
 from farm.render.overview import Overview
+from farm.render.picture_maker import PictureMaker
+from farm.render.pictures import Pictures
 from farm.render.ports import KeyRing
 from farm.render.preview import Previewer
 from farm.saga.clock import SystemClock
@@ -30,6 +32,8 @@ async def services_of(
     """Services over ``place``, with keys and limits in the store ``client`` speaks to, until ``stack`` is closed."""
     shop = place.shop
     secret, _ = await keys.settle_signing_secret()
+    designs = DesignShelf(shop.settings, shop.objects)
+    maker = PictureMaker(shop.settings, store=shop.objects, shelf=BakeShelf.of(shop.settings), threads=1)
     return Services(
         settings=shop.settings,
         service=shop.service,
@@ -41,8 +45,10 @@ async def services_of(
         limiter=Limiter.of(shop.settings, client),
         decoding=asyncio.Semaphore(2),
         nurseries=stack.enter_context(Nurseries(2)),
-        previewer=Previewer(shop.settings, store=shop.objects, shelf=BakeShelf.of(shop.settings), threads=1),
-        designs=DesignShelf(shop.settings, shop.objects),
+        previewer=Previewer(shop.settings, store=shop.objects, maker=maker),
+        designs=designs,
+        pictures=Pictures(shop.settings, store=shop.objects, designs=designs, maker=maker),
+        making=asyncio.Semaphore(2),
         answers=Answers(client),
         tickets=Tickets(secret),
         catalogues=place.service,

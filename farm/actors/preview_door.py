@@ -76,14 +76,15 @@ class _Kitchen:
 
     def preview(self, request: Any, designs: Sequence[bytes]) -> "list[Preview]":
         from farm.adapters.bake_shelf import BakeShelf
+        from farm.render.picture_maker import PictureMaker
         from farm.render.preview import Previewer, requested
 
         with self._lock:
             if self._previewer is None:
                 cores = len(os.sched_getaffinity(0))
-                self._previewer = Previewer(
-                    self._settings, store=self._store, shelf=BakeShelf.of(self._settings), threads=cores
-                )
+                shelf = BakeShelf.of(self._settings)
+                maker = PictureMaker(self._settings, store=self._store, shelf=shelf, threads=cores)
+                self._previewer = Previewer(self._settings, store=self._store, maker=maker)
         return self._previewer.preview(requested(self._settings, self._store, request, designs))
 
 

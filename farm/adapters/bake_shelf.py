@@ -13,25 +13,28 @@ from farm.settings import Settings
 
 KEPT_VIEWS = 12
 """Open at once: two templates' six views; one of 1024 px holds some 30 MB."""
+KEPT_BYTES = 1_000_000_000
 
 
 class BakeShelf:
-    """The least recently used go when there are too many; threads may share it.
+    """The least recently used go when there are too many, or too much in them; threads may share it.
 
     Args:
+        kept, most_bytes: views open at once, and what they hold.
         places: the folder of this node in which places are kept, see `farm.adapters.panel_places`.
     """
 
-    def __init__(self, places: Path, *, kept: int = KEPT_VIEWS) -> None:
+    def __init__(self, places: Path, *, kept: int = KEPT_VIEWS, most_bytes: int = KEPT_BYTES) -> None:
         self._places = places
         self._kept = kept
+        self._most_bytes = most_bytes
         self._open: OrderedDict[str, BakedView] = OrderedDict()
         self._lock = Lock()
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, *, most_bytes: int = KEPT_BYTES) -> Self:
         """The shelf of a process of that farm."""
-        return cls(settings.home / "places")
+        return cls(settings.home / "places", most_bytes=most_bytes)
 
     def take(self, store: ObjectStore, part: BakedPart, template: Path) -> BakedView:
         """The baked view, read and checked when it is not open yet.
@@ -49,6 +52,10 @@ class BakeShelf:
                 places = PanelPlaces(template, self._places)
                 found = BakedView.read(store.get(part.key, sha256=part.sha256), places)
             self._open[part.sha256] = found
-            while len(self._open) > self._kept:
+            while len(self._open) > self._kept or (len(self._open) > 1 and self._bytes() > self._most_bytes):
                 self._open.popitem(last=False)
             return found
+
+    def _bytes(self) -> int:
+        """Counted anew each time: an open view is fitted to sizes as they are asked for."""
+        return sum(view.size_bytes for view in self._open.values())

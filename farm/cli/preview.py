@@ -151,10 +151,12 @@ def _by_ourselves(settings: Settings, request: dict[str, Any], files: Sequence[b
 
     from farm.adapters.bake_shelf import BakeShelf
     from farm.adapters.storage import store_of
+    from farm.render.picture_maker import PictureMaker
     from farm.render.preview import Previewer, requested
 
     store = store_of(settings)
-    previewer = Previewer(settings, store=store, shelf=BakeShelf.of(settings), threads=len(os.sched_getaffinity(0)))
+    maker = PictureMaker(settings, store=store, shelf=BakeShelf.of(settings), threads=len(os.sched_getaffinity(0)))
+    previewer = Previewer(settings, store=store, maker=maker)
     pictures: list[Preview] = previewer.preview(requested(settings, store, request, files))
     return [(picture.view, picture.data) for picture in pictures]
 

@@ -73,6 +73,13 @@ class BakedView:
         return int(self.facts["size_px"])
 
     @property
+    def size_bytes(self) -> int:
+        """What it holds in memory, with the sizes it was fitted to."""
+        with self._lock:
+            fitted = sum(transport.size_bytes for transport in self._sizes.values())
+        return sum(array.nbytes for array in self.arrays.values()) + fitted
+
+    @property
     def panels(self) -> tuple[str, ...]:
         """The names behind the panels' numbers."""
         return tuple(self.facts["panels"])

@@ -48,6 +48,11 @@ class Transport:
     block_row: NDArray[np.int64]
     block_column: NDArray[np.int64]
 
+    @property
+    def size_bytes(self) -> int:
+        """What it holds beside the bake's own arrays."""
+        return self.light.nbytes + self.alpha.nbytes + self.per_cover.nbytes + self.points.slope.nbytes
+
 
 def fit(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any], width_px: int, height_px: int) -> Transport:
     """Bring a bake to a picture's size, whose shorter side must not be longer than the bake's.

@@ -1,32 +1,20 @@
 """Previews: a prepared request's pictures by relighting, in memory, with no job and nothing stored."""
 
-import io
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blender.output import write_picture
-from blender.protocol import ViewOrder
-from blender.shadow import Shade, shade_of
 from farm.domain import template as templates
-from farm.domain.colour import TRANSPARENT
-from farm.domain.placement import Placement
 from farm.domain.request import parse_request
 from farm.domain.shape import sides_px
 from farm.domain.view import ALL_VIEWS
 from farm.errors import BakeMissing
-from farm.picture.compose import Layer, compose
-from farm.picture.decode import decode
-from farm.picture.light import linear_rgb
-from farm.picture.relight import Print, print_for, relight_view
-from farm.picture.texture import PanelTexture
 from farm.render import bakes
 from farm.render.bakes import Bake
+from farm.render.picture_maker import PictureMaker
 from farm.render.ports import ObjectStore
 from farm.render.prepare import Prepared, PreparedDesign, prepare
-from farm.render.tasks.compose_task import NO_LIMITS, panel_shape, px_per_cm
-from farm.render.tasks.relighter import Shelf
 from farm.settings import Settings
 
 DEFAULT_SIZE_PX = 1024
@@ -41,17 +29,16 @@ class Preview:
 
 
 class Previewer:
-    """Makes previews; keeps what it opened, so the second one is quick. Threads may share it.
+    """Makes previews, all of a request's views; what makes them keeps what it opened. Threads may share it.
 
     Args:
-        threads: cores to use.
+        maker: what makes the pictures.
     """
 
-    def __init__(self, settings: Settings, *, store: ObjectStore, shelf: Shelf, threads: int) -> None:
+    def __init__(self, settings: Settings, *, store: ObjectStore, maker: PictureMaker) -> None:
         self._settings = settings
         self._store = store
-        self._shelf = shelf
-        self._threads = threads
+        self._maker = maker
         self._bakes: dict[tuple[str, int], Bake] = {}
         self._lock = threading.Lock()
 
@@ -63,34 +50,8 @@ class Previewer:
             ObjectMissing, ObjectAltered, StorageUnavailable, StorageForbidden, BakeBroken: as the bake was met.
         """
         request = prepared.request
-        width_px, height_px = sides_px(request)
-        size_px = min(width_px, height_px)
-        bake = self._bake(prepared.template, size_px, request["views"])
-        textures = self._textures(prepared, size_px)
-        background = request["background_color"]
-        garment = templates.find(self._settings.template_folders, prepared.template["id"])
-        pictures = []
-        ready: Print | None = None
-        for view in request["views"]:
-            baked = self._shelf.take(self._store, bake.parts[view], garment.folder)
-            if ready is None:
-                ready = print_for(baked, textures, width_px=width_px, height_px=height_px)
-            pixels, window = relight_view(
-                baked, ready, request["fabric_color"], width_px=width_px, height_px=height_px, threads=self._threads
-            )
-            out = io.BytesIO()
-            write_picture(
-                pixels,
-                window,
-                out,
-                width_px=width_px,
-                height_px=height_px,
-                background=None if background == TRANSPARENT else background,
-                format=request["format"],
-                shade=self._shade(prepared, view, width_px, height_px),
-            )
-            pictures.append(Preview(view=view, data=out.getvalue()))
-        return pictures
+        bake = self._bake(prepared.template, min(sides_px(request)), request["views"])
+        return [Preview(view=view, data=self._maker.make(prepared, view, bake)) for view in request["views"]]
 
     def _bake(self, template: Mapping[str, str], size_px: int, views: tuple[str, ...]) -> Bake:
         key = (template["hash"], size_px)
@@ -102,36 +63,6 @@ class Previewer:
                     raise BakeMissing(template=template["id"], view=", ".join(views), size_px=size_px)
                 self._bakes[key] = found
             return found
-
-    def _shade(self, prepared: Prepared, view: str, width_px: int, height_px: int) -> Shade | None:
-        garment = templates.find(self._settings.template_folders, prepared.template["id"])
-        return shade_of(
-            ViewOrder(
-                template=str(garment.folder),
-                view=view,
-                out="",
-                width_px=width_px,
-                height_px=height_px,
-                shadow=str(prepared.request.get("shadow", "none")),
-            )
-        )
-
-    def _textures(self, prepared: Prepared, size_px: int) -> list[PanelTexture]:
-        garment = templates.find(self._settings.template_folders, prepared.template["id"])
-        placements = [Placement.model_validate(one) for one in prepared.request["placements"]]
-        designs = {
-            index: decode(prepared.designs[index].data, limits=NO_LIMITS).pixels
-            for index in {placement.design for placement in placements}
-        }
-        return [
-            compose(
-                [Layer(pixels=designs[one.design], placement=one) for one in placements if one.panel == panel],
-                panel=panel_shape(garment.folder, garment.facts, str(panel)),
-                fabric=linear_rgb(prepared.request["fabric_color"]),
-                px_per_cm=px_per_cm(garment.facts, size_px),
-            )
-            for panel in dict.fromkeys(placement.panel for placement in placements)
-        ]
 
 
 def requested(

@@ -73,7 +73,7 @@ def shell_blocks(document: str) -> list[str]:
 @pytest.mark.timeout(400)
 def test_the_documented_examples_run_word_for_word(service: Service, tmp_path: Path) -> None:
     blocks = shell_blocks("docs/http-api.md")
-    assert len(blocks) == 8
+    assert len(blocks) == 10
     blocks[0] = blocks[0].replace("http://localhost:8000", service.url)
     [ten_lines] = [text for text in shell_blocks("README.md") if "curl" in text]
     blocks.insert(0, ten_lines.replace("http://localhost:8000", service.url))

@@ -17,6 +17,7 @@ from farm.errors import BakeMissing, InvalidRequest, ObjectAltered
 from farm.picture.baked_view import BakedView
 from farm.render import bakes
 from farm.render.bakes import Bake, BakedPart
+from farm.render.picture_maker import PictureMaker
 from farm.render.preview import Previewer, requested
 from farm.settings import Settings
 from tests.unit.picture.baked import flat_bake
@@ -51,7 +52,8 @@ def store(template: Template) -> MemoryStore:
 
 
 def preview(settings: Settings, store: MemoryStore, **given: Any) -> list[np.ndarray[Any, Any]]:
-    previewer = Previewer(settings, store=store, shelf=BakeShelf.of(settings), threads=1)
+    maker = PictureMaker(settings, store=store, shelf=BakeShelf.of(settings), threads=1)
+    previewer = Previewer(settings, store=store, maker=maker)
     prepared = requested(settings, store, given, [png((200, 16, 46, 255), 32)])
     pictures = previewer.preview(prepared)
     assert [picture.view for picture in pictures] == prepared.request["views"]

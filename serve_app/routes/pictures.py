@@ -1,0 +1,94 @@
+"""Pictures: one view of a request, relit while the caller waits."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from farm.domain.picture_format import PictureFormat
+from farm.errors import InvalidRequest
+from farm.render.pictures import Picture, PictureOrder
+from farm.render.steps.parts import blocking
+from serve_app.auth import Reader
+from serve_app.conditions import unchanged
+from serve_app.intake import picture_body, read_json
+from serve_app.reading import HEAD_ASKED
+from serve_app.schemas import PICTURE_BODY, problems
+from serve_app.services import Services, TheServices
+
+router = APIRouter(prefix="/pictures", tags=["pictures"])
+
+STEP_PX = 32
+"""Sizes that nobody signed for come in steps of it: a slider would else fill every cache with pictures of its own."""
+
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The picture.",
+        "content": {kind.content_type: {} for kind in PictureFormat},
+        "headers": {
+            "ETag": {
+                "description": "Its fingerprint: equal ones are equal bytes.",
+                "schema": {"type": "string"},
+            },
+            "Farm-Engine": {"description": "Who made it.", "schema": {"type": "string"}},
+            "Farm-Delta-E": {
+                "description": "The light's measured mean ΔE00 inside the print against the path tracer.",
+                "schema": {"type": "number"},
+            },
+            "Server-Timing": {"description": "What making it took, by phase.", "schema": {"type": "string"}},
+        },
+    },
+    304: {"description": "It is the one that the caller has."},
+}
+
+
+@router.post("", response_class=Response, responses=PICTURE | problems(404, 409, 410, 415), openapi_extra=PICTURE_BODY)
+async def make_picture(request: Request, services: TheServices, who: Reader) -> Response:
+    """One picture of kept designs, relit from the garment's light: no job, nothing stored.
+
+    The body is a job's with one view, ``design_id`` and no other design. ``size`` is a multiple of 32.
+    """
+    given, designs = picture_body(await read_json(request))
+    _in_steps(given)
+    order = await blocking(services.pictures.order, who.tenant, given, designs, accept=request.headers.get("accept"))
+    return await answer(request, services, order, cache="private, no-cache")
+
+
+async def answer(request: Request, services: Services, order: PictureOrder, *, cache: str) -> Response:
+    """The picture of an order, or that the caller has it."""
+    etag = f'"{order.fingerprint}"'
+    headers = {"ETag": etag, "Cache-Control": cache, "Farm-Engine": "relight", "Vary": "Accept"}
+    if order.delta_e is not None:
+        headers["Farm-Delta-E"] = f"{order.delta_e:.3f}"
+    if unchanged(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    found = services.pictures.finished(order)
+    if found is None and request.scope.get(HEAD_ASKED):
+        # Its length is not known before it is made, and nobody wants it made.
+        return _Unmeasured(headers=headers, media_type=order.format.content_type)
+    if found is None:
+        async with services.making:
+            found = await blocking(services.pictures.make, order)
+    headers["Server-Timing"] = _timing(found)
+    return Response(found.data, media_type=order.format.content_type, headers=headers)
+
+
+class _Unmeasured(Response):
+    """The head of an answer whose body was not made."""
+
+    def init_headers(self, headers: Any = None) -> None:
+        super().init_headers(headers)
+        self.raw_headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
+
+
+def _timing(picture: Picture) -> str:
+    if not picture.seconds:
+        return 'kept;desc="it was made before"'
+    return ", ".join(f"{name};dur={1000 * took_s:.1f}" for name, took_s in picture.seconds.items())
+
+
+def _in_steps(given: dict[str, Any]) -> None:
+    size = given.get("size")
+    if isinstance(size, int) and size % STEP_PX:
+        nearest = max(64, round(size / STEP_PX) * STEP_PX)
+        reason = f"without a signed address it is a multiple of {STEP_PX}, as {nearest}"
+        raise InvalidRequest(reason=f"/size: {reason}", errors=[{"pointer": "/size", "reason": reason}])
