@@ -1,7 +1,7 @@
 """A command's link to its farm: joined, opened, and mended when the host dies under it."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from farm.cli.console import err
@@ -81,10 +81,17 @@ def warn_of_otherwise(settings: Settings) -> None:
         err().print(line, style="yellow", markup=False)
 
 
-@asynccontextmanager
-async def open_link(settings: Settings, need: Need, progress: Progress) -> AsyncIterator[FarmLink]:
-    """`FarmLink`, with its progress shown meanwhile; settings that come too late for it are told first."""
+@contextmanager
+def shown(settings: Settings, progress: Progress) -> Iterator[None]:
+    """The progress shown meanwhile; settings that come too late for the farm that is up are told first."""
     warn_of_otherwise(settings)
     with progress:
+        yield
+
+
+@asynccontextmanager
+async def open_link(settings: Settings, need: Need, progress: Progress) -> AsyncIterator[FarmLink]:
+    """`FarmLink`, with its progress `shown` meanwhile."""
+    with shown(settings, progress):
         async with FarmLink(settings, need, progress) as link:
             yield link

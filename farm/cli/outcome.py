@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from farm.cli.arrivals import Arrivals
 from farm.cli.console import err, out, print_json, show_error
 from farm.cli.download import SavedFile, save_outputs
 from farm.cli.link import FarmLink
@@ -42,11 +43,19 @@ async def await_outcome(
     *,
     folder: Path | None,
     on_interrupt: OnInterrupt,
+    arrivals: Arrivals | None = None,
 ) -> Outcome:
-    """Wait for the job's end; with a ``folder`` bring its outputs there."""
+    """Wait for the job's end; with a ``folder`` bring its outputs there, with ``arrivals`` each as it is finished."""
+
+    async def look(record: Mapping[str, Any]) -> None:
+        if arrivals is not None:
+            await blocking(arrivals.look, link.farm.store, record)
+
     try:
-        record = await until_ended(link, str(record["id"]), progress, interrupts, on_interrupt=on_interrupt)
+        record = await until_ended(link, str(record["id"]), progress, interrupts, on_interrupt=on_interrupt, look=look)
     except Left:
+        if arrivals is not None:
+            arrivals.leave()
         return Outcome(record=record, left=True)
     if record["status"] != "completed" or folder is None:
         return Outcome(record=record, story=progress.story())
@@ -54,8 +63,11 @@ async def await_outcome(
     try:
         files = await blocking(save_outputs, link.farm.store, record, folder)
     except FarmError as error:
+        if arrivals is not None:
+            arrivals.keep()
         return Outcome(record=record, folder=folder, trouble=error, story=progress.story())
-    return Outcome(record=record, folder=folder, files=tuple(files), story=progress.story())
+    story = "; ".join(filter(None, (progress.story(), arrivals.keep() if arrivals is not None else "")))
+    return Outcome(record=record, folder=folder, files=tuple(files), story=story)
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> int:

@@ -58,7 +58,15 @@ class Progress(AbstractContextManager["Progress"], Protocol):
         ...
 
 
-def progress_for(title: str, *, quiet: bool) -> Progress:
+class JobProgress(Progress, Protocol):
+    """Where a command reports whose pictures come into a folder."""
+
+    def arrived(self, view: str, what: str) -> None:
+        """A picture lies in the folder; ``what`` says where, and whose it is."""
+        ...
+
+
+def progress_for(title: str, *, quiet: bool) -> JobProgress:
     """The right one for standard error.
 
     Args:
@@ -115,6 +123,12 @@ class LiveScreen:
         self._picture.phase = None
         if self._picture.first_picture_s is None and any(view["status"] == "done" for view in record["views"]):
             self._picture.first_picture_s = since_start_s()
+
+    def arrived(self, view: str, what: str) -> None:
+        picture = self._picture
+        picture.arrived[view] = what
+        if picture.first_picture_s is None:
+            picture.first_picture_s = since_start_s()
 
     def say(self, text: str) -> None:
         self._picture.notice = text
@@ -183,6 +197,15 @@ class PlainLines:
             self._told.add(text)
             self.say(text)
 
+    def _say_if_first(self) -> None:
+        if self._first:
+            self._first = False
+            self.say("that is the first picture")
+
+    def arrived(self, view: str, what: str) -> None:
+        self._once(f"{view}: {what}")
+        self._say_if_first()
+
     def phase(self, name: str, took_s: float) -> None:
         self._once(f"{PHASES.get(name, name)}: {seconds(took_s)}")
 
@@ -202,9 +225,7 @@ class PlainLines:
             if view["status"] == "done":
                 took = "kept from before" if view.get("cached") else f"done in {seconds(view['seconds'])}"
                 self._once(f"{view['view']}: {took}")
-                if self._first:
-                    self._first = False
-                    self.say("that is the first picture")
+                self._say_if_first()
             elif int(view["attempts"]) > 1:
                 self._once(f"{view['view']}: attempt {view['attempts']}")
         if record["phase"] == "ended":
@@ -236,6 +257,9 @@ class Silence:
         return None
 
     def job(self, record: Mapping[str, Any]) -> None:
+        return None
+
+    def arrived(self, view: str, what: str) -> None:
         return None
 
     def say(self, text: str) -> None:

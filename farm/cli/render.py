@@ -1,6 +1,7 @@
 """``farm render``: a design in, six pictures on a product out."""
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
@@ -384,8 +385,9 @@ async def _run(
     detach: bool,
     as_json: bool,
 ) -> int:
-    from farm.cli.link import open_link
-    from farm.cli.outcome import await_outcome, tell
+    from farm.cli.early import arriving
+    from farm.cli.link import FarmLink, shown
+    from farm.cli.outcome import Outcome, await_outcome, tell
     from farm.cli.progress import progress_for
     from farm.cli.summary import title
     from farm.cli.wait import OnInterrupt, hearing_interrupts
@@ -394,16 +396,18 @@ async def _run(
     names = ", ".join(file.name for file in designs)
     progress = progress_for(title(names, prepared.request), quiet=as_json)
     progress.phase("design", decoded_s)
-    async with open_link(settings, Need.FARM, progress) as link:
+    outcome: Outcome | None = None
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(shown(settings, progress))
+        arrivals = None if detach else await stack.enter_async_context(arriving(settings, prepared, folder, progress))
+        link = await stack.enter_async_context(FarmLink(settings, Need.FARM, progress))
         # From here on Ctrl-C cancels: heard before the job is accepted, it is obeyed right after.
-        async with hearing_interrupts() as interrupts:
-            record = await link.farm.service.submit(prepared, failpoints=settings.failpoints, force=force)
-            if detach:
-                outcome = None
-            else:
-                outcome = await await_outcome(
-                    link, record, progress, interrupts, folder=folder, on_interrupt=OnInterrupt.CANCEL
-                )
+        interrupts = await stack.enter_async_context(hearing_interrupts())
+        record = await link.farm.service.submit(prepared, failpoints=settings.failpoints, force=force)
+        if arrivals is not None:
+            outcome = await await_outcome(
+                link, record, progress, interrupts, folder=folder, on_interrupt=OnInterrupt.CANCEL, arrivals=arrivals
+            )
     if outcome is not None:
         return tell(outcome, as_json=as_json)
     if as_json:

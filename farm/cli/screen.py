@@ -52,6 +52,7 @@ class JobPicture:
         record: the job's record; ``None`` before it was accepted.
         elapsed_s: since the command began.
         first_picture_s: when the first view was done, likewise.
+        arrived: views whose picture lies in the folder already, and where.
         notice: what the person should know right now, such as how to leave.
     """
 
@@ -62,6 +63,7 @@ class JobPicture:
     record: Mapping[str, Any] | None = None
     elapsed_s: float = 0.0
     first_picture_s: float | None = None
+    arrived: dict[str, str] = field(default_factory=dict)
     notice: str = ""
 
 
@@ -70,11 +72,12 @@ def job_panel(picture: JobPicture, *, width: int, spinner: Spinner | None = None
     parts: list[RenderableType] = [Text(picture.title, style="bold", no_wrap=True, overflow="ellipsis"), Text("")]
     if picture.record is None:
         parts.append(_phases(picture, spinner))
+        parts += [Text(f"  {view}  {what}", style="green") for view, what in picture.arrived.items()]
     else:
         parts.append(_started_line(picture))
         parts.append(_job_line(picture, spinner))
         parts.append(Text(""))
-        parts.append(Padding(_views(picture.record, width), (0, 0, 0, 2)))
+        parts.append(Padding(_views(picture.record, width, picture.arrived), (0, 0, 0, 2)))
         foot = _foot(picture)
         if foot:
             parts += [Text(""), foot]
@@ -124,14 +127,17 @@ def _job_line(picture: JobPicture, spinner: Spinner | None) -> Table:
     return table
 
 
-def _views(record: Mapping[str, Any], width: int) -> Table:
+def _views(record: Mapping[str, Any], width: int, arrived: Mapping[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(width=max(10, min(BAR_WIDTH, width - 48)))
     table.add_column(no_wrap=True, overflow="ellipsis")
     for view in record["views"]:
         share = 1.0 if view["status"] == "done" else float(view["progress"])
-        table.add_row(view["view"], _bar(share, view["status"]), _view_note(view))
+        note = _view_note(view)
+        if view["view"] in arrived:
+            note.append("  in the folder", style="dim")
+        table.add_row(view["view"], _bar(share, view["status"]), note)
     film = record.get("film")
     if film:
         share = film["frames_done"] / film["frames"]

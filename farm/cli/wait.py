@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any
@@ -66,10 +66,20 @@ async def hearing_interrupts() -> AsyncIterator[Interrupts]:
             loop.remove_signal_handler(number)
 
 
+async def _no_look(record: Mapping[str, Any]) -> None:
+    pass
+
+
 async def until_ended(
-    link: FarmLink, job_id: str, progress: Progress, interrupts: Interrupts, *, on_interrupt: OnInterrupt
+    link: FarmLink,
+    job_id: str,
+    progress: Progress,
+    interrupts: Interrupts,
+    *,
+    on_interrupt: OnInterrupt,
+    look: Callable[[Mapping[str, Any]], Awaitable[None]] = _no_look,
 ) -> dict[str, Any]:
-    """The record of the ended job.
+    """The record of the ended job; each record on the way is handed to ``look``.
 
     With `OnInterrupt.CANCEL` the first Ctrl-C cancels the job, and the wait goes on until all is undone.
 
@@ -90,6 +100,7 @@ async def until_ended(
             progress.job(record)
             if record["phase"] == "ended":
                 return record
+            await look(record)
             if interrupts.gone or (interrupts.count and on_interrupt is OnInterrupt.LEAVE) or interrupts.count > 1:
                 raise Left
             if interrupts.count > asked:
