@@ -167,10 +167,8 @@ def rows_in_worker(station: Station, grant: Grant, task: RowsTask) -> list[dict[
     from farm.render.tasks.rows_task import relight_rows
 
     worker = _worker(station)
-    with worker.attempt(station, grant, task.token) as (heart, folder):
-        with row_bench(
-            station.settings, worker.store, worker.bakes, folder=folder, threads=1, check_lease=heart.confirm
-        ) as bench:
+    with worker.attempt(station, grant, task.token) as (heart, _):
+        with row_bench(station.settings, worker.store, worker.bakes, threads=1, check_lease=heart.confirm) as bench:
             return relight_rows(task, bench=bench, progress=heart.progress)
 
 

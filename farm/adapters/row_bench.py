@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from blender.protocol import ViewOrder
 from farm.adapters.design_source import Designs
@@ -16,7 +15,7 @@ from farm.render.catalog.choice import fingerprints_for
 from farm.render.ports import ObjectStore
 from farm.render.results import ResultCache
 from farm.render.tasks.relighter import Relighter, Shelf
-from farm.render.tasks.rows_task import RowBench, Taken
+from farm.render.tasks.row_bench import RowBench, Taken
 from farm.settings import Settings
 
 
@@ -26,7 +25,6 @@ def row_bench(
     store: ObjectStore,
     shelf: Shelf,
     *,
-    folder: Path,
     threads: int,
     check_lease: Callable[[], None],
 ) -> Iterator[RowBench]:
@@ -34,7 +32,6 @@ def row_bench(
 
     Args:
         shelf: the bakes this process keeps open.
-        folder: the attempt's own, empty.
         threads: cores to use.
         check_lease: raises when the attempt was overtaken.
     """
@@ -58,7 +55,6 @@ def row_bench(
             decode=decoder.decode,
             find=find,
             relight=BakeCamera(store, shelf).take,
-            folder=folder,
             results=ResultCache(store, days=settings.cache_days),
             fingerprints=fingerprints_for(settings),
             check_lease=check_lease,
@@ -75,8 +71,10 @@ class BakeCamera:
         self._shelf = shelf
         self._relighters: dict[str, Relighter] = {}
 
-    def take(self, order: ViewOrder, template: Template, textures: Sequence[PanelTexture]) -> Taken:
-        """One picture.
+    def take(
+        self, orders: Sequence[ViewOrder], template: Template, textures: Sequence[PanelTexture]
+    ) -> Iterator[Taken]:
+        """A picture of each order; they differ in their fabric alone.
 
         Raises:
             BakeMissing: when there is no bake for it.
@@ -90,8 +88,8 @@ class BakeCamera:
                 template=template.id,
                 template_hash=template.hash,
                 folder=template.folder,
-                threads=order.threads,
+                threads=orders[0].threads,
             )
             self._relighters[template.hash] = relighter
-        report = relighter.render(order, prints=textures)
-        return Taken(data=Path(order.out).read_bytes(), renderer=report.renderer)
+        for picture in relighter.pictures(orders, textures):
+            yield Taken(data=picture.data, renderer=picture.renderer)

@@ -19,6 +19,11 @@ def blend_of(placement: Placement) -> BlendMode:
     return placement.blend
 
 
+def dyes(placement: Placement) -> bool:
+    """Whether the layer's colours depend on the cloth beneath it: then so does the texture it is composed into."""
+    return blend_of(placement) is not BlendMode.NORMAL
+
+
 def inspect_ink(placement: Placement, fabric: tuple[float, float, float]) -> tuple[Notice, ...]:
     """What a person should know before this ink meets this cloth (linear Rec.709)."""
     luminance = 0.2126 * fabric[0] + 0.7152 * fabric[1] + 0.0722 * fabric[2]

@@ -1,7 +1,6 @@
 """A run's rows, cut into slices: written to the object store before the run begins, so that it needs nobody's files."""
 
 import gzip
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +12,28 @@ GZIP = "application/gzip"
 
 
 def slices_of(items: Iterator[Row | Fault], size: int) -> Iterator[Sequence[Row | Fault]]:
-    """Items by ``size``, in order."""
-    while piece := list(itertools.islice(items, size)):
-        yield piece
+    """Items by at most ``size``, in order; rows of one design that follow each other stay together where they can."""
+    held: list[Row | Fault] = []
+    for item in items:
+        held.append(item)
+        if len(held) > size:
+            border = _border(held)
+            yield held[:border]
+            held = held[border:]
+    if held:
+        yield held
+
+
+def _border(items: Sequence[Row | Fault]) -> int:
+    """Where to cut: before the last item, or before the rows of its design, if these are less than half of all."""
+    border = most = len(items) - 1
+    while border > most // 2 and _design(items[border]) == _design(items[border - 1]) is not None:
+        border -= 1
+    return border if border > most // 2 else most
+
+
+def _design(item: Row | Fault) -> str | None:
+    return item.design if isinstance(item, Row) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

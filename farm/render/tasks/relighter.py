@@ -1,10 +1,13 @@
 """A renderer that relights: the same orders as Blender's, the same picture files, from a bake."""
 
+import io
+import operator
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -14,7 +17,7 @@ from blender.protocol import PanelPrint, ViewOrder, ViewReport
 from blender.shadow import shade_of
 from farm.errors import BakeMissing
 from farm.picture.baked_view import BakedView
-from farm.picture.relight import relight_view
+from farm.picture.relight import Print, print_for, relight_view
 from farm.picture.texture import PanelTexture
 from farm.render import bakes
 from farm.render.bakes import Bake, BakedPart
@@ -25,6 +28,14 @@ class Shelf(Protocol):
     """Baked views kept open, see `farm.adapters.bake_shelf`."""
 
     def take(self, store: ObjectStore, part: BakedPart, template: Path) -> BakedView: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Relit:
+    """A relit picture: its file, and who made it."""
+
+    data: bytes
+    renderer: str
 
 
 class Relighter:
@@ -46,6 +57,7 @@ class Relighter:
         self._folder = folder
         self._threads = max(1, threads)
         self._finished: list[Bake] = []
+        self._printed: tuple[Sequence[PanelTexture], tuple[Any, ...], Print] | None = None
 
     def bake(self, order: ViewOrder) -> tuple[Bake, BakedPart]:
         """The bake that an order's picture comes from.
@@ -122,6 +134,39 @@ class Relighter:
             peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             renderer=bake.renderer,
         )
+
+    def pictures(self, orders: Sequence[ViewOrder], textures: Sequence[PanelTexture]) -> Iterator[Relit]:
+        """A picture of each order, one after the other, byte for byte as `render` makes each of them alone.
+
+        Args:
+            orders: of one view, size, ground and format, in any fabrics.
+            textures: of all of them. The texels made of them serve the views that follow.
+
+        Raises:
+            BakeMissing, ObjectMissing, ObjectAltered, StorageUnavailable, StorageForbidden, BakeBroken: as `render`.
+        """
+        first = orders[0]
+        bake, part = self.bake(first)
+        baked = self._shelf.take(self._store, part, self._folder)
+        size = {"width_px": first.width_px, "height_px": first.height_px}
+        prints, shade = self._print(baked, textures, **size), shade_of(first)
+        for order in orders:
+            pixels, window = relight_view(baked, prints, order.fabric_color, **size, threads=self._threads)
+            out = io.BytesIO()
+            write_picture(pixels, window, out, **size, background=first.background, format=first.format, shade=shade)
+            yield Relit(out.getvalue(), bake.renderer)
+
+    def _print(self, baked: BakedView, textures: Sequence[PanelTexture], *, width_px: int, height_px: int) -> Print:
+        """The textures' texels, kept until there are others."""
+        facts = (baked.facts["albedo_gain"], baked.facts["texels_per_cm"], baked.size_px, baked.panels)
+        key = (*facts, width_px, height_px)
+        if self._printed is not None:
+            known, known_key, found = self._printed
+            if known_key == key and len(known) == len(textures) and all(map(operator.is_, known, textures)):
+                return found
+        made = print_for(baked, textures, width_px=width_px, height_px=height_px)
+        self._printed = (tuple(textures), key, made)
+        return made
 
 
 def panel_texture(printed: PanelPrint) -> PanelTexture:

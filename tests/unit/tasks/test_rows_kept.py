@@ -1,116 +1,19 @@
 """Rows of a batch take what is kept before they relight anything, and keep what they made."""
 
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from blender.protocol import ViewOrder
 from farm.adapters.design_source import Designs
 from farm.adapters.file_store import FileStore
-from farm.adapters.memory_store import MemoryStore
-from farm.domain.request import parse_request
-from farm.domain.template import Template, find
 from farm.errors import AttemptOvertaken, FetchFailed, StorageUnavailable
-from farm.picture.decode_server import Pixels
-from farm.picture.texture import PanelTexture
-from farm.render.catalog.ports import RowsTask
-from farm.render.prepare import normalise
-from farm.render.results import ResultCache
-from farm.render.tasks import rows_task
-from farm.render.tasks.heartbeat import Progress
-from farm.render.tasks.rows_task import RowBench, Taken, relight_rows
-from farm.render.tasks.view_task import Judge, Judgement
+from farm.render.tasks.row_bench import RowBench
+from farm.render.tasks.rows_task import relight_rows
 from farm.settings import Settings
+from tests.unit.tasks.row_hands import VIEWS, Ahead, Hands, bench, hands, task
 
-VIEWS = ["front_0deg", "back_180deg"]
-TEMPLATE = find(Settings.load({"FARM_HOME": "/nowhere"}).template_folders, "crew-tee")
-
-
-@dataclass
-class Hands:
-    """Counts what is fetched, decoded and relit; every picture differs."""
-
-    relit: list[str] = field(default_factory=list)
-    decoded: int = 0
-    overtaken: bool = False
-
-    def identity(self, address: str, *, remote: bool = True) -> str | None:
-        return address
-
-    def fetch(self, address: str) -> tuple[bytes, str | None]:
-        return address.encode(), address
-
-    def decode(self, data: bytes) -> Pixels:
-        self.decoded += 1
-        return Pixels(pixels=np.full((40, 30, 4), 255, np.uint8), warnings=())
-
-    def relight(self, order: ViewOrder, template: Template, textures: Sequence[PanelTexture]) -> Taken:
-        self.relit.append(order.view)
-        out = io.BytesIO()
-        Image.new("RGB", (order.width_px, order.height_px), (len(self.relit), 0, 0)).save(out, "PNG")
-        return Taken(data=out.getvalue(), renderer="relight 1 abc")
-
-    def check_lease(self) -> None:
-        if self.overtaken:
-            raise AttemptOvertaken(view="rows-0000")
-
-
-def accept(template: Path, textures: Sequence[PanelTexture] | None = None) -> Judge:
-    return lambda data, order: Judgement()
-
-
-@pytest.fixture
-def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
-    monkeypatch.setattr(rows_task, "judge_with", accept)  # these pictures show no garment
-    return Hands()
-
-
-@pytest.fixture
-def bench(hands: Hands, tmp_path: Path) -> RowBench:
-    def fingerprints(data: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
-        design, colour = data["designs"][0]["sha256"], data["request"]["fabric_color"][1:]
-        return {view: ((design[:50] + colour + view.encode().hex())[:64].ljust(64, "0"),) for view in VIEWS}
-
-    store = MemoryStore()
-    return RowBench(
-        store=store,
-        designs=hands,
-        decode=hands.decode,
-        find=lambda wanted: TEMPLATE,
-        relight=hands.relight,
-        results=ResultCache(store, days=1),
-        fingerprints=fingerprints,
-        check_lease=hands.check_lease,
-        folder=tmp_path,
-        threads=1,
-    )
-
-
-class Ahead(Progress):
-    def __init__(self) -> None:
-        pass
-
-    def enter(self, phase: str, fraction: float) -> None:
-        return None
-
-
-def task(*designs: str, token: str = "one", **options: Any) -> RowsTask:
-    request = parse_request({"size": 64, "views": VIEWS, "fabric_color": "#102030", "engine": "relight"})
-    placements = TEMPLATE.placements(request.preset, request.placements, 1)
-    facts = {"id": TEMPLATE.id, "version": TEMPLATE.version, "hash": TEMPLATE.hash}
-    rows = [
-        {"i": number, "job": f"job-{token}-{number}", "design": design, "request": normalise(request, placements)}
-        | {"template": facts, "engine": {"chosen": "relight"}, "known": None}
-        for number, design in enumerate(designs)
-    ]
-    plain = RowsTask(tenant="shop", batch_id="b", name="n", token=token, rows=tuple(rows), deadline_s=9)
-    return replace(plain, **options)
+__all__ = ["bench", "hands"]
 
 
 def test_equal_rows_are_relit_once_in_a_piece_and_over_pieces(bench: RowBench, hands: Hands) -> None:

@@ -10,6 +10,7 @@ from farm.domain import keys
 from farm.domain.ids import new_token
 from farm.domain.status import Status
 from farm.errors import BadPicture, FarmError, InfrastructureError, SagaError, describe
+from farm.render.catalog.look import by_look, look_of, pieces_of
 from farm.render.catalog.ports import KnownDesign, RowsTask
 from farm.render.catalog.row import Row
 from farm.render.catalog.steps.rows_step import ACCEPT, RELIGHT, RowsStep
@@ -46,7 +47,7 @@ class RelightRows(RowsStep):
         slots = max(1, await self._kit.workers.row_slots())
         size = max(1, min(PIECE_ROWS, -(-len(left) // slots)))
         gate = asyncio.Semaphore(min(slots, MOST_PIECES))
-        pieces = [left[at : at + size] for at in range(0, len(left), size)]
+        pieces = pieces_of(by_look(left, [self._look(rows[place], place) for place in left]), size)
 
         async def work(piece: Sequence[int]) -> None:
             async with gate:
@@ -116,6 +117,9 @@ class RelightRows(RowsStep):
             await ctx.note({"rows": [_kept(answer, token) for answer in settled]})
             self._kit.pieces.settle(ctx.saga_id, len(settled))
         return again
+
+    def _look(self, row: Row, place: int) -> str:
+        return look_of(row.design, self._reader.wanted(place, row).request)
 
     def _order(self, ctx: StepContext, row: Row, place: int, known: Sequence[Any] | None) -> Mapping[str, Any]:
         wanted = self._reader.wanted(place, row)
