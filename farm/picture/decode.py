@@ -18,6 +18,7 @@ from farm.errors import BadDesign, DesignNotAnImage, DesignTooLarge, DesignTooMa
 from farm.picture.jpeg import SIGNATURE as JPEG_SIGNATURE
 from farm.picture.jpeg import orientation, parse_jpeg
 from farm.picture.notice import Notice
+from farm.picture.plain_png import plain_png
 from farm.picture.png import SIGNATURE as PNG_SIGNATURE
 from farm.picture.png import decode_rows, parse_png
 
@@ -110,12 +111,8 @@ def normalise(design: Design) -> bytes:
 
     An opaque design is written without alpha, which is smaller and decodes to the same pixels.
     """
-    pixels = design.pixels
-    if (pixels[..., 3] == 255).all():
-        pixels = np.ascontiguousarray(pixels[..., :3])
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG", compress_level=3)
-    return out.getvalue()
+    opaque = (design.pixels[..., 3] == 255).all()
+    return plain_png(design.pixels[..., :3] if opaque else design.pixels)
 
 
 def _guess(data: bytes) -> str:

@@ -6,6 +6,7 @@ its own with limits of its own, ready in milliseconds in place of a fifth of a s
 """
 
 import contextlib
+import fcntl
 import os
 import queue
 import signal
@@ -29,6 +30,8 @@ _BOOTSTRAP = (
 )
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 _NUMBER = struct.Struct("!i")
+PIPE_BYTES = 1 << 20
+"""The most that Linux gives to whoever is not root."""
 BIRTH_S = 20.0
 """The longest that the mother's own start and a birth may take."""
 
@@ -61,6 +64,8 @@ class Nursery:
         far: list[int] = []
         for mode in ("wb", "rb", "rb"):
             reads, writes = os.pipe()
+            if len(near) < 2:  # errors are short
+                _widen(writes)
             near.append(os.fdopen(writes if mode == "wb" else reads, mode, buffering=0))
             far.append(reads if mode == "wb" else writes)
         try:
@@ -136,6 +141,12 @@ class _Born:
             except TimeoutError:
                 self._nursery.close()
                 self._status = -signal.SIGKILL
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe take a whole design at once: else both ends wake each other for every 64 KB of it."""
+    with contextlib.suppress(OSError):  # the system has too much in pipes already: then piece by piece
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _receive(line: socket.socket, until_s: float) -> int:
