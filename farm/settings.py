@@ -81,7 +81,7 @@ class Settings:
     )
     bake_samples: int = _setting(64, "paths per pixel of a bake's renders", least=1)
     relight_max_delta_e: float = _setting(
-        1.0, "mean ΔE00 inside the print, by a bake's own test, up to which engine=auto relights", least=0
+        1.6, "mean ΔE00 inside the print, by a bake's own test, up to which engine=auto relights", least=0
     )
     view_attempts: int = _setting(3, "attempts per view", least=1)
     job_failures: int = _setting(

@@ -76,7 +76,7 @@ def baked(
     parts = {
         name: BakedPart(
             name=name, key=f"{keys.bakes('crew-tee', template_hash, size_px)}{name}.light", sha256="0" * 64,
-            size_bytes=1, samples=4, renderer="cycles 5", seconds=1.0, error=error,
+            size_bytes=1, samples=64, renderer="cycles 5", seconds=1.0, error=error,
         )
         for name in names or ALL_VIEWS
     }  # fmt: skip

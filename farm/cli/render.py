@@ -192,9 +192,9 @@ def render(
         str | None,
         typer.Option(
             metavar="cycles|relight|auto",
-            help="Trace paths, or shade by the template's bake (`farm template bake`); auto shades where the bake's "
-            "measured error is small enough.",
-            show_default="cycles",
+            help="Trace paths, or shade by the light that was baked for the garment; auto shades where the light's "
+            "measured error is small enough, and traces elsewhere.",
+            show_default="auto",
             rich_help_panel=_HOW,
         ),
     ] = None,

@@ -117,7 +117,7 @@ class RenderRequest(BaseModel):
     samples: Annotated[int, Field(ge=1, le=4096, strict=True)] | None = None
     format: Format = Format.PNG
     saga: SagaKind = SagaKind.GRANULAR
-    engine: Engine = Engine.CYCLES
+    engine: Engine = Engine.AUTO
     priority: Annotated[int, Field(ge=-100, le=100, strict=True)] = 0
     media: Media = Media.REPLACE
 

@@ -79,7 +79,8 @@ def choose(settings: Settings, store: ObjectStore, request: Mapping[str, Any], t
     if asked is Engine.RELIGHT:
         _require(made, template["id"], views, size_px)
         _require_film(made, template["id"], names, frame_px)
-    stills, why = _within(settings, made, views, size_px) if asked is Engine.AUTO else (True, "")
+    samples = int(request["samples"])
+    stills, why = _within(settings, made, views, size_px, samples) if asked is Engine.AUTO else (True, "")
     film, why_film = _film_within(settings, made, names, frame_px) if asked is Engine.AUTO else (True, "")
     engines = {True: str(Engine.RELIGHT), False: str(Engine.CYCLES)}
     sources = sources_of(made, views, size_px) if stills else {}
@@ -124,11 +125,19 @@ def _require_film(made: Sequence[Bake], template: str, names: Sequence[str], siz
         raise FilmBakeMissing(template=template, frames=len(names), size_px=size_px, errors=pointed)
 
 
-def _within(settings: Settings, made: Sequence[Bake], views: Sequence[str], size_px: int) -> tuple[bool, str]:
-    """Whether all views are baked and measured within the operator's bound; and why not."""
+def _within(
+    settings: Settings, made: Sequence[Bake], views: Sequence[str], size_px: int, samples: int
+) -> tuple[bool, str]:
+    """Whether all views are baked as finely as asked and measured within the operator's bound; and why not.
+
+    All views of a job, or none: a set of pictures is looked at side by side.
+    """
     missing = [view for view in views if bakes.serving(made, view, size_px) is None]
     if missing:
         return False, f"traced: {missing[0]} is not baked at {size_px} px or more"
+    baked = min((bake.parts[view].samples for view in views if (bake := bakes.serving(made, view, size_px))), default=0)
+    if samples > baked:
+        return False, f"traced: {samples} samples are asked for and the bake has {baked}"
     worst, bound = _delta_e(made, views, size_px), settings.relight_max_delta_e
     if worst is None and views:
         return False, "traced: the bake's error was not measured"

@@ -49,7 +49,7 @@ async def test_a_view_shows_its_preview_until_its_picture_is_there(shop: Shopfro
             await gate.wait()
 
     shop.workshop.painters.before = hold
-    job = (await shop.client.post("/v1/jobs", **form(views=[FRONT, BACK]))).json()
+    job = (await shop.client.post("/v1/jobs", **form(engine="cycles", views=[FRONT, BACK]))).json()
     assert [view["preview_url"] for view in job["views"]] == [None, None]
     async with shop.workshop.running():
         async with asyncio.timeout(20):
@@ -86,7 +86,7 @@ async def test_what_is_kept_is_told_before_and_taken_after(opened: Open) -> None
         dry = (await shop.client.post("/v1/jobs?dry_run=true", **form(views=[FRONT, BACK]))).json()
         DryRun.model_validate(dry)
         assert [view["cached"] for view in dry["views"]] == [True, False]
-        assert dry["engine"] == {"asked": "cycles", "chosen": "cycles", "stills": "cycles"}
+        assert (dry["engine"]["asked"], dry["engine"]["chosen"]) == ("auto", "cycles")
         assert dry["estimated_seconds"] > 0
         assert (await made(views=[FRONT], product_id="mug"))["cached"] is True
         assert (await made("/v1/jobs?force=true", views=[FRONT]))["cached"] is False

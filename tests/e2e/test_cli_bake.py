@@ -37,9 +37,9 @@ def relit_retried_forced(terminal: Terminal) -> None:
 
 
 def test_a_baked_template_is_previewed_with_and_without_a_farm(terminal: Terminal) -> None:
-    answer = terminal.farm("preview", DESIGN, "-o", "before.png")
+    answer = terminal.farm("preview", DESIGN, "--size", "2048", "-o", "before.png")
     assert answer.returncode == 1
-    assert "bake_missing" in answer.stderr
+    assert "bake_missing" in answer.stderr, answer.stderr
     assert "farm template bake" in answer.stderr
 
     assert terminal.farm("up").returncode == 0
@@ -53,14 +53,14 @@ def test_a_baked_template_is_previewed_with_and_without_a_farm(terminal: Termina
     assert again["parts"] == parts, "it is baked once"
 
     folder = terminal.home.parent
-    answer = terminal.farm("preview", DESIGN, "-o", folder / "up.png", "--json")
+    answer = terminal.farm("preview", DESIGN, "--size", "64", "-o", folder / "up.png", "--json")
     assert (answer.returncode, json.loads(answer.stdout)["farm"]) == (0, True), answer.stderr
     relit_retried_forced(terminal)
     audit = terminal.farm("audit", "--json")
     assert (audit.returncode, json.loads(audit.stdout)["counted"]["bakes"]) == (0, 3)
     assert terminal.farm("down").returncode == 0
 
-    answer = terminal.farm("preview", DESIGN, "-o", folder / "down.png", "--json")
+    answer = terminal.farm("preview", DESIGN, "--size", "64", "-o", folder / "down.png", "--json")
     assert (answer.returncode, json.loads(answer.stdout)["farm"]) == (0, False), answer.stderr
     assert (folder / "up.png").read_bytes() == (folder / "down.png").read_bytes()
     with Image.open(folder / "up.png") as picture:

@@ -67,9 +67,9 @@ def test_six_pictures_a_manifest_and_a_contact_sheet_land_in_the_folder_and_on_t
     for view in views:
         with Image.open(out / f"{view}.png") as picture:
             assert picture.size == (64, 64)
-    assert [item["name"] for item in json.loads((out / "manifest.json").read_text())["outputs"]] == [
-        f"{view}.png" for view in views
-    ]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert [item["name"] for item in manifest["outputs"]] == [f"{view}.png" for view in views]
+    assert manifest["engine"]["chosen"] == "relight", "by the light that comes with the garment"
     assert all(name in answer.stdout for name in (*views, str(out), "product tee has 6 new pictures"))
     assert "that is the first picture" in answer.stderr
 

@@ -18,7 +18,7 @@ from farm.wiring import Farm
 async def submit(farm: Farm, *, failpoints: str = "", **wanted: Any) -> str:
     design = io.BytesIO()
     Image.new("RGB", (300, 300), "#1060c0").save(design, "PNG")
-    request = parse_request({"size": 96, "samples": 1, **wanted})
+    request = parse_request({"size": 96, "samples": 1, "engine": "cycles", **wanted})
     prepared = prepare(farm.settings, request, [design.getvalue()])
     record = await farm.service.submit(prepared, failpoints=failpoints)
     return str(record["id"])

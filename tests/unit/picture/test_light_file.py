@@ -35,9 +35,9 @@ def test_what_is_read_is_what_was_written_within_half_a_step(channels: int) -> N
     assert facts == FACTS
     np.testing.assert_array_equal(read["alpha"], arrays["alpha"])
     cloth = arrays["alpha"] > 0
-    for name, atol in (("diffuse", 0.0006), ("mutual", 0.0012)):
+    for name, atol in (("diffuse", 0.0006), ("mutual", 0.0022)):
         np.testing.assert_allclose(read[name][cloth], arrays[name][cloth], atol=atol, rtol=0.0005)
-    np.testing.assert_allclose(np.sqrt(read["specular"])[cloth], np.sqrt(arrays["specular"])[cloth], atol=0.0002)
+    np.testing.assert_allclose(np.sqrt(read["specular"])[cloth], np.sqrt(arrays["specular"])[cloth], atol=0.0003)
     assert read["diffuse"].shape == arrays["diffuse"].shape
 
 

@@ -35,9 +35,18 @@ def manifest(shop: Workshop, record: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(shop.objects.get(keys.manifest("default", record["id"]))))
 
 
-async def test_a_job_that_names_no_engine_is_traced(shop: Workshop) -> None:
+async def test_a_job_that_names_no_engine_is_relit_where_its_garment_is_baked(shop: Workshop) -> None:
+    traced = await finished(shop)
+    assert {view["engine"] for view in traced["views"]} == {"cycles"}
     baked(shop.objects)
-    record = await finished(shop)
+    relit = await finished(shop)
+    assert (relit["engine"]["asked"], relit["engine"]["chosen"]) == ("auto", "relight")
+    assert {view["engine"] for view in relit["views"]} == {"relight"}
+
+
+async def test_a_job_that_asks_for_blender_is_traced(shop: Workshop) -> None:
+    baked(shop.objects)
+    record = await finished(shop, engine="cycles")
     assert record["engine"] == {"asked": "cycles", "chosen": "cycles", "stills": "cycles"}
     assert {view["engine"] for view in record["views"]} == {"cycles"}
     assert len(shop.painters.painted) == 6
@@ -63,10 +72,10 @@ async def test_traced_and_relit_pictures_have_fingerprints_of_their_own(shop: Wo
         return {artifact["fingerprint"] for artifact in record["artifacts"]}
 
     baked(shop.objects)
-    traced, relit = await finished(shop), await finished(shop, engine="relight")
+    traced, relit = await finished(shop, engine="cycles"), await finished(shop, engine="relight")
     assert len(prints(traced) | prints(relit)) == 12
-    assert prints(await finished(shop, engine="auto", samples=99)) == prints(relit), "equal work, whatever was asked"
-    assert prints(await finished(shop, samples=99)) != prints(traced)
+    assert prints(await finished(shop, engine="auto", samples=20)) == prints(relit), "equal work, whatever was asked"
+    assert prints(await finished(shop, engine="cycles", samples=20)) != prints(traced)
     baked(shop.objects, delta_e=0.3)
     assert not prints(await finished(shop, engine="relight")) & prints(relit), "another bake, another picture"
 
@@ -90,7 +99,7 @@ async def test_without_a_bake_a_relit_job_is_refused_before_a_trace_is_left(shop
 
 
 @pytest.mark.parametrize(
-    ("delta_e", "chosen", "why"), [(1.0, "relight", "within 1"), (1.01, "cycles", "over"), (None, "cycles", "not")]
+    ("delta_e", "chosen", "why"), [(1.6, "relight", "within 1.6"), (1.61, "cycles", "over"), (None, "cycles", "not")]
 )
 async def test_auto_relights_within_the_operators_bound(
     shop: Workshop, delta_e: float | None, chosen: str, why: str
@@ -100,6 +109,13 @@ async def test_auto_relights_within_the_operators_bound(
     assert (record["engine"]["asked"], record["engine"]["chosen"]) == ("auto", chosen)
     assert why in record["engine"]["why"]
     assert record["views"][0]["engine"] == chosen
+
+
+async def test_auto_traces_what_is_asked_for_more_finely_than_it_is_baked(shop: Workshop) -> None:
+    baked(shop.objects)
+    assert (await finished(shop, views=[FRONT], samples=64))["engine"]["chosen"] == "relight"
+    record = await finished(shop, views=[FRONT], samples=65)
+    assert (record["engine"]["chosen"], "65 samples" in record["engine"]["why"]) == ("cycles", True)
 
 
 async def test_auto_traces_what_is_not_baked(shop: Workshop) -> None:
@@ -181,7 +197,7 @@ async def test_a_job_whose_journal_names_no_engine_is_traced(shop: Workshop, mon
     """As an earlier version of the farm accepted it."""
     monkeypatch.setattr(Making, "to_dict", lambda making: {})
     record = await finished(shop, views=[FRONT])
-    assert record["engine"] == {"asked": "cycles", "chosen": "cycles"}
+    assert record["engine"] == {"asked": "auto", "chosen": "cycles"}
     assert record["status"] == "completed"
 
 
@@ -195,7 +211,7 @@ async def test_a_retry_chooses_anew(shop: Workshop) -> None:
 
 async def test_a_forecast_names_the_engine_and_what_it_costs(shop: Workshop) -> None:
     baked(shop.objects)
-    traced = await shop.service.forecast(prepared())
+    traced = await shop.service.forecast(prepared(engine="cycles"))
     relit = await shop.service.forecast(prepared(engine="auto"))
     assert (traced["engine"]["chosen"], relit["engine"]["chosen"]) == ("cycles", "relight")
     assert 0 < relit["core_s"] < traced["core_s"]
