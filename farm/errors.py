@@ -298,6 +298,27 @@ class PriorityTooHigh(Forbidden):
     hint = "Send a lower priority, or none; `farm keys create --max-priority` makes a key that may do more."
 
 
+class PictureSignatureWrong(Forbidden):
+    """This picture's address was not signed so: {reason}."""
+
+    code = "picture_signature_wrong"
+    hint = "Every character of an address counts: sign it anew with `farm pictures url`."
+
+
+class PictureKeyRetired(Forbidden):
+    """The key {key} that signed this picture's address no longer holds."""
+
+    code = "picture_key_retired"
+    hint = "Sign the address anew with the tenant's present key: `farm pictures key show`."
+
+
+class PictureExpired(FarmError):
+    """This picture's address held until {until}."""
+
+    code = "picture_expired"
+    hint = "Sign it anew with `farm pictures url`, with a later --expires, or none."
+
+
 class IdempotencyMismatch(InvalidRequest):
     """This Idempotency-Key came with another request before."""
 

@@ -121,6 +121,12 @@ class Settings:
     log_days: float = _setting(
         14.0, "days the host keeps the logs of former Ray sessions, of the last three at most", least=0
     )
+    pictures_key: str = _setting(
+        "", "key that `farm pictures url` signs with; empty: the farm is asked for the tenant's", secret=True
+    )
+    pictures_per_minute: int = _setting(
+        1200, "pictures that one key's signed addresses may have made; those at hand are not counted", least=1
+    )
     pictures_memory_bytes: int = _setting(
         400_000_000, "memory in which a process keeps light, designs, prints and finished pictures", least=10_000_000
     )

@@ -16,6 +16,7 @@ from farm.adapters.redis_journal import open_linked
 from farm.adapters.redis_keys import RedisKeys
 from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_nodes import RedisNodes
+from farm.adapters.redis_picture_rings import RedisPictureRings
 from farm.adapters.redis_rows import RedisDesignBook, RedisRowRecords
 from farm.adapters.redis_run_board import RedisRunBoard
 from farm.adapters.shop_lock import ShopLock
@@ -44,6 +45,7 @@ from farm.render.ports import (
     ModelTask,
     NodeHealth,
     ObjectStore,
+    PictureRings,
     ProductCatalog,
     TextureRef,
     ViewDone,
@@ -76,6 +78,7 @@ class Farm:
     catalog: ProductCatalog
     service: FarmService
     keys: KeyRing
+    picture_rings: PictureRings
     redis: redis.asyncio.Redis
     link: RedisLink
     runs: Store
@@ -158,6 +161,7 @@ async def open_farm(settings: Settings, *, store_url: str) -> AsyncIterator[Farm
             catalog=catalog,
             service=service,
             keys=RedisKeys(client),
+            picture_rings=RedisPictureRings(client),
             redis=client,
             link=link,
             runs=runs,

@@ -8,7 +8,6 @@ import redis.asyncio
 from farm.adapters.redis_turnstile import Passage, RedisTurnstile, Tally
 from farm.domain.access import Principal
 from farm.errors import TooManyRequests
-from farm.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +30,18 @@ class Allowance:
 class Limiter:
     """Lets callers in, each so many times in a sliding window of a minute."""
 
-    def __init__(self, turnstile: RedisTurnstile) -> None:
+    def __init__(self, turnstile: RedisTurnstile, *, what: str = "requests") -> None:
         self._turnstile = turnstile
+        self._what = what
 
     @classmethod
-    def of(cls, settings: Settings, client: redis.asyncio.Redis) -> Self:
-        """The limiter that counts in the store ``client`` speaks to, over its connections."""
-        return cls(RedisTurnstile(client, settings.requests_per_minute))
+    def of(cls, client: redis.asyncio.Redis, per_minute: int, *, what: str = "requests") -> Self:
+        """The limiter that counts in the store ``client`` speaks to, over its connections.
+
+        Args:
+            what: is counted, in words.
+        """
+        return cls(RedisTurnstile(client, per_minute), what=what)
 
     async def admit(self, token: str) -> tuple[Principal, Allowance] | None:
         """Whom a token lets in, counted; ``None`` where it opens nothing.
@@ -71,5 +75,5 @@ class Limiter:
         limit = self._turnstile.limit
         reset_s = max(1, round(tally.reset_s(limit)))
         if not tally.allowed:
-            raise TooManyRequests(limit=limit, what="requests", window="a minute", retry_after_s=reset_s)
+            raise TooManyRequests(limit=limit, what=self._what, window="a minute", retry_after_s=reset_s)
         return Allowance(limit=limit, remaining=tally.remaining(limit), reset_s=reset_s)

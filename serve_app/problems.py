@@ -43,6 +43,7 @@ STATUS: Mapping[type[FarmError], int] = {
     errors.JobEnded: 409,
     errors.DesignGone: 410,
     errors.DesignDeleted: 410,
+    errors.PictureExpired: 410,
     errors.Unauthorised: 401,
     errors.Forbidden: 403,
     errors.IdempotencyMismatch: 422,

@@ -461,3 +461,27 @@ PICTURE_BODY: dict[str, Any] = {
     }
 }
 """The body of a picture."""
+
+
+def _option(name: str, about: str, kind: str = "string", **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": about, "schema": {"type": kind, **more}}
+
+
+ADDRESS: dict[str, Any] = {
+    "parameters": [
+        _option("template", "The garment.", maxLength=64),
+        _option("preset", "A named place on it.", maxLength=64),
+        _option("placements", "Free layers, as a job's, in JSON.", maxLength=6_000),
+        _option("fabric_color", "The cloth.", maxLength=40),
+        _option("background_color", "Behind it.", maxLength=40),
+        _option("shadow", "none or soft", maxLength=8),
+        _option("size", "The longer side in pixels.", "integer", minimum=64, maximum=4096),
+        _option("aspect", "Width to height, as 4:5.", maxLength=16),
+        _option("format", "auto, webp, avif, jpeg or png", maxLength=8),
+        _option("v", "Whatever you like: another value is another address.", maxLength=64),
+        _option("expires", "Unix seconds; without it the address holds as long as its key.", "integer", minimum=0),
+        _option("key", "Which of the tenant's keys signed.", maxLength=12),
+        _option("signature", "By that key, of all the rest.", maxLength=43),
+    ]
+}
+"""What may stand in a picture's address; see `farm.domain.picture_address`."""

@@ -33,6 +33,7 @@ from farm.settings import Settings
 from serve_app.followers import Followers
 from serve_app.idempotency import Answers
 from serve_app.limits import Limiter
+from serve_app.picture_addresses import PictureAddresses
 from serve_app.policy import Elsewhere
 from serve_app.sessions import Sessions
 from serve_app.uploads import Tickets
@@ -66,6 +67,8 @@ class Services:
         designs: those kept by their content.
         pictures: relit ones, made when they are asked for.
         making: bounds the pictures that are made at once.
+        addresses: of pictures, signed by tenants.
+        making_limiter: of the pictures that are made for such addresses.
         nurseries: where these processes are born.
         kit: what a catalogue's plan looks at; its workers do nothing.
         planning: bounds the manifests that are read at once.
@@ -89,6 +92,8 @@ class Services:
     designs: DesignShelf
     pictures: Pictures
     making: asyncio.Semaphore
+    addresses: PictureAddresses
+    making_limiter: Limiter
     answers: Answers
     tickets: Tickets
     catalogues: CatalogService
@@ -143,13 +148,15 @@ async def open_services(
             sagas=farm.sagas,
             keys=farm.keys,
             sessions=Sessions(farm.keys, secret, lasting_s=settings.session_hours * 3600),
-            limiter=Limiter.of(settings, farm.redis),
+            limiter=Limiter.of(farm.redis, settings.requests_per_minute),
             decoding=asyncio.Semaphore(decoders),
             nurseries=stack.enter_context(Nurseries(decoders)),
             previewer=Previewer(settings, store=farm.store, maker=maker),
             designs=designs,
             pictures=Pictures(settings, store=farm.store, designs=designs, maker=maker),
             making=asyncio.Semaphore(os.cpu_count() or 1),
+            addresses=PictureAddresses(secret, farm.picture_rings),
+            making_limiter=Limiter.of(farm.redis, settings.pictures_per_minute, what="pictures made"),
             answers=Answers(farm.redis),
             tickets=Tickets(secret),
             catalogues=farm.catalogues,

@@ -7,6 +7,7 @@ import redis.asyncio
 
 from farm.adapters.bake_shelf import BakeShelf
 from farm.adapters.redis_board import RedisBoard
+from farm.adapters.redis_picture_rings import RedisPictureRings
 from farm.picture.decode_nursery import Nurseries
 from farm.render.designs import DesignShelf
 from farm.render.overview import Overview
@@ -19,6 +20,7 @@ from farm.wiring import open_webhooks
 from serve_app.followers import Followers
 from serve_app.idempotency import Answers
 from serve_app.limits import Limiter
+from serve_app.picture_addresses import PictureAddresses
 from serve_app.policy import Elsewhere
 from serve_app.services import Services, Statistics, no_cluster
 from serve_app.sessions import Sessions
@@ -42,13 +44,15 @@ async def services_of(
         sagas=shop.sagas,
         keys=keys,
         sessions=Sessions(keys, secret, lasting_s=3600),
-        limiter=Limiter.of(shop.settings, client),
+        limiter=Limiter.of(client, shop.settings.requests_per_minute),
         decoding=asyncio.Semaphore(2),
         nurseries=stack.enter_context(Nurseries(2)),
         previewer=Previewer(shop.settings, store=shop.objects, maker=maker),
         designs=designs,
         pictures=Pictures(shop.settings, store=shop.objects, designs=designs, maker=maker),
         making=asyncio.Semaphore(2),
+        addresses=PictureAddresses(secret, RedisPictureRings(client)),
+        making_limiter=Limiter.of(client, shop.settings.pictures_per_minute, what="pictures made"),
         answers=Answers(client),
         tickets=Tickets(secret),
         catalogues=place.service,

@@ -79,7 +79,8 @@ class RedisKeys:
                 "the secret that signs sessions and upload addresses was empty or short, and anybody could have forged "
                 "them: it was replaced. Everybody logs in again; look at what was done with sessions until now"
             )
-        return SigningSecret(settled), bool(replaced)
+        # As bytes, whether this client decodes what it reads or not: some who sign take nothing else.
+        return SigningSecret(settled.encode() if isinstance(settled, str) else settled), bool(replaced)
 
     async def _find(self, key_id: str) -> ApiKey | None:
         with translated():

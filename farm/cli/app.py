@@ -14,6 +14,7 @@ from farm.cli import (
     doctor,
     jobs,
     keys,
+    pictures,
     preview,
     products,
     render,
@@ -63,6 +64,7 @@ backup.register(app)
 up.register(app)
 serve.register(app)
 app.add_typer(keys.app, name="keys")
+app.add_typer(pictures.app, name="pictures")
 app.add_typer(webhooks.app, name="webhooks")
 doctor.register(app)
 config.register(app)

@@ -1,7 +1,7 @@
 """Pictures that are asked for and answered, with no job: one view of a request, relit; equal ones are made once."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,12 +88,21 @@ class Pictures:
             _KNOWN_BYTES, lambda known: 1_000
         )
         self._bakes: BoundedCache[str, tuple[float, Sequence[Bake]]] = BoundedCache(_KNOWN_BYTES, lambda known: 10_000)
+        self._orders: BoundedCache[Hashable, tuple[float, PictureOrder]] = BoundedCache(
+            _KNOWN_BYTES, lambda known: 4_000
+        )
         self._finished: BoundedCache[str, bytes] = BoundedCache(
             int(settings.pictures_memory_bytes * FINISHED_SHARE), len
         )
 
     def order(
-        self, tenant: str, given: Mapping[str, Any], designs: Sequence[str], *, accept: str | None = None
+        self,
+        tenant: str,
+        given: Mapping[str, Any],
+        designs: Sequence[str],
+        *,
+        accept: str | None = None,
+        name: Hashable | None = None,
     ) -> PictureOrder:
         """What is to be made of a request: looked up and checked, nothing is made.
 
@@ -102,6 +111,7 @@ class Pictures:
                 it is left out.
             designs: ids of kept designs.
             accept: the caller's header, for ``auto``.
+            name: under which it is found again by `recent`.
 
         Raises:
             InvalidRequest: naming every wrong member. NotFound: when there is no such template.
@@ -129,7 +139,7 @@ class Pictures:
             "request": normalised,
             "template": prepared.template,
         }
-        return PictureOrder(
+        order = PictureOrder(
             tenant=tenant,
             prepared=prepared,
             ids=tuple(designs),
@@ -138,6 +148,14 @@ class Pictures:
             format=format,
             fingerprint=fingerprint_of(data, view, engine=str(Engine.RELIGHT), renderer=bake.renderer),
         )
+        if name is not None:
+            self._orders.put(name, (self._monotonic(), order))
+        return order
+
+    def recent(self, name: Hashable) -> PictureOrder | None:
+        """An order that was looked up under that name a moment ago; never blocks."""
+        found = self._orders.get(name)
+        return found[1] if found is not None and self._monotonic() - found[0] <= ALIVE_S else None
 
     def finished(self, order: PictureOrder) -> Picture | None:
         """The picture, if it is at hand."""

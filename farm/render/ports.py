@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from farm.domain.access import ApiKey, Principal
 from farm.domain.artifact import Artifact
+from farm.domain.picture_ring import PictureRing
 from farm.domain.signing import SigningSecret
 from farm.render.tasks.heartbeat import Shares
 from farm.saga.lease import Lease
@@ -395,4 +396,20 @@ class KeyRing(Protocol):
         Returns:
             The secret, and whether it took the place of a weak one just now.
         """
+        ...
+
+
+class PictureRings(Protocol):
+    """Which keys of a tenant sign pictures' addresses. Every method may raise `StoreUnavailable`."""
+
+    async def ring(self, tenant: str) -> PictureRing:
+        """The tenant's keys; empty where it never had one."""
+        ...
+
+    async def settle(self, tenant: str) -> PictureRing:
+        """The tenant's keys, with a first one where it had none."""
+        ...
+
+    async def rotate(self, tenant: str, *, old_s: float) -> PictureRing:
+        """The tenant's keys with a new one that signs; the one before holds for ``old_s`` seconds more."""
         ...

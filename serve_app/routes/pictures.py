@@ -1,9 +1,11 @@
 """Pictures: one view of a request, relit while the caller waits."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
+from farm.domain.picture_address import PictureAddress
 from farm.domain.picture_format import PictureFormat
 from farm.errors import InvalidRequest
 from farm.render.pictures import Picture, PictureOrder
@@ -11,12 +13,17 @@ from farm.render.steps.parts import blocking
 from serve_app.auth import Reader
 from serve_app.conditions import unchanged
 from serve_app.intake import picture_body, read_json
+from serve_app.picture_addresses import request_of
 from serve_app.reading import HEAD_ASKED
-from serve_app.schemas import PICTURE_BODY, problems
+from serve_app.schemas import ADDRESS, PICTURE_BODY, problems
 from serve_app.services import Services, TheServices
 
 router = APIRouter(prefix="/pictures", tags=["pictures"])
 
+LASTING_S = 31_536_000
+"""How long a picture's address means the same picture, for caches: a year, the longest that they take."""
+MOST_ACCEPT = 200
+"""Characters of ``Accept`` by which orders are told from each other."""
 STEP_PX = 32
 """Sizes that nobody signed for come in steps of it: a slider would else fill every cache with pictures of its own."""
 
@@ -53,23 +60,79 @@ async def make_picture(request: Request, services: TheServices, who: Reader) -> 
     return await answer(request, services, order, cache="private, no-cache")
 
 
-async def answer(request: Request, services: Services, order: PictureOrder, *, cache: str) -> Response:
-    """The picture of an order, or that the caller has it."""
+@router.get(
+    "/{tenant}/{design_id}/{view}",
+    response_class=Response,
+    responses=PICTURE | problems(403, 404, 409, 410),
+    openapi_extra=ADDRESS,
+)
+async def get_picture(
+    request: Request,
+    services: TheServices,
+    tenant: Annotated[str, Path(max_length=40)],
+    design_id: Annotated[str, Path(max_length=300, description="Or several, with commas.")],
+    view: Annotated[str, Path(max_length=40)],
+) -> Response:
+    """One picture by its signed address (`farm pictures url`), for an ``<img>`` on any page; no key is needed."""
+    query = request.scope["query_string"].decode("latin-1")
+    address = await services.addresses.opened(tenant, design_id, view, query)
+    left_s = services.addresses.left_s(address)
+    order = await _ordered(services, address, query, request.headers.get("accept"))
+    cache = f"public, max-age={LASTING_S if left_s is None else min(LASTING_S, left_s)}, immutable"
+    # A shop's page is of another origin than the farm.
+    headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
+    return await answer(request, services, order, cache=cache, headers=headers, counted=f"{tenant}/{address.key_id}")
+
+
+async def _ordered(services: Services, address: PictureAddress, query: str, accept: str | None) -> PictureOrder:
+    name = (address.tenant, address.designs, address.view, query, (accept or "")[:MOST_ACCEPT])
+    known = services.pictures.recent(name)
+    if known is not None:
+        return known
+    return await blocking(
+        services.pictures.order,
+        address.tenant,
+        request_of(address),
+        address.designs,
+        accept=accept,
+        name=name,
+    )
+
+
+async def answer(
+    request: Request,
+    services: Services,
+    order: PictureOrder,
+    *,
+    cache: str,
+    headers: Mapping[str, str] | None = None,
+    counted: str | None = None,
+) -> Response:
+    """The picture of an order, or that the caller has it.
+
+    Args:
+        counted: against whose limit it is counted if it has to be made.
+
+    Raises:
+        TooManyRequests: past that limit.
+    """
     etag = f'"{order.fingerprint}"'
-    headers = {"ETag": etag, "Cache-Control": cache, "Farm-Engine": "relight", "Vary": "Accept"}
+    told = {**(headers or {}), "ETag": etag, "Cache-Control": cache, "Farm-Engine": "relight", "Vary": "Accept"}
     if order.delta_e is not None:
-        headers["Farm-Delta-E"] = f"{order.delta_e:.3f}"
+        told["Farm-Delta-E"] = f"{order.delta_e:.3f}"
     if unchanged(request.headers.get("if-none-match"), etag):
-        return Response(status_code=304, headers=headers)
+        return Response(status_code=304, headers=told)
     found = services.pictures.finished(order)
     if found is None and request.scope.get(HEAD_ASKED):
         # Its length is not known before it is made, and nobody wants it made.
-        return _Unmeasured(headers=headers, media_type=order.format.content_type)
+        return _Unmeasured(headers=told, media_type=order.format.content_type)
     if found is None:
+        if counted is not None:
+            await services.making_limiter.take(f"pictures/{counted}")
         async with services.making:
             found = await blocking(services.pictures.make, order)
-    headers["Server-Timing"] = _timing(found)
-    return Response(found.data, media_type=order.format.content_type, headers=headers)
+    told["Server-Timing"] = _timing(found)
+    return Response(found.data, media_type=order.format.content_type, headers=told)
 
 
 class _Unmeasured(Response):

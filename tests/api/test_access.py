@@ -11,8 +11,8 @@ from tests.api.conftest import Open, Shopfront
 from tests.api.test_jobs import form
 from tests.picture_designs import hostile
 
-OPEN = {"/healthz", "/readyz", "/session"}
-"""What answers without a key: probes, and the way in."""
+OPEN = {"/healthz", "/readyz", "/session", "/v1/pictures/{tenant}/{design_id}/{view}"}
+"""What answers without a key: probes, the way in, and what its address was signed for."""
 
 
 async def operations(shop: Shopfront) -> list[tuple[str, str]]:
