@@ -184,6 +184,7 @@ def shade(
     one = np.float32(1)
     one_part = np.zeros((1, 4), np.float32)
     shown = np.zeros(bottom - top, np.bool_)
+    from_x, to_x = np.full(bottom - top, width, np.int64), np.zeros(bottom - top, np.int64)
     step = SIDE // density
     for row in range(top, bottom):
         y, i = row // density, row % density
@@ -217,9 +218,13 @@ def shade(
                 u, v = x_cm * frame[which, 0] + frame[which, 1], y_cm * frame[which, 2] + frame[which, 3]
                 along_u, along_v = slope[y, x, 0] * frame[which, 0], slope[y, x, 2] * frame[which, 2]
                 down_u, down_v = slope[y, x, 1] * frame[which, 0], slope[y, x, 3] * frame[which, 2]
+                # Most cloth of a printed panel lies beside its print.
+                reach_u, reach_v = SIDE / 2 * (abs(along_u) + abs(down_u)), SIDE / 2 * (abs(along_v) + abs(down_v))
+                begin, tall, wide = shape[which, 0], shape[which, 1], shape[which, 2]
+                if u + reach_u <= -1 or v + reach_v <= -1 or u - reach_u >= wide or v - reach_v >= tall:
+                    continue
                 parts_across = _parts(along_u * step, along_v * step)
                 parts_down = _parts(down_u * step, down_v * step)
-                begin, tall, wide = shape[which, 0], shape[which, 1], shape[which, 2]
                 for j in range(density):
                     away = (j + 0.5) * step - SIDE / 2
                     at = x * density + j
@@ -258,10 +263,11 @@ def shade(
         if high < 0:
             continue
         shown[row - top] = True
-        for x in range(width):
+        leftmost = int(np.searchsorted(across_start, low - taps_across, side="right"))
+        rightmost = int(np.searchsorted(across_start, high, side="right"))
+        from_x[row - top], to_x[row - top] = leftmost, rightmost
+        for x in range(leftmost, rightmost):
             begin = across_start[x]
-            if begin > high or begin + taps_across <= low:
-                continue
             red = green = blue = cover = np.float32(0)
             for tap in range(taps_across):
                 w = across[x, tap]
@@ -277,16 +283,16 @@ def shade(
     around = np.zeros((1, 4), np.float32)
     for y in range(first, last):
         begin = down_start[y] - top
-        touched = False
+        leftmost, rightmost = width, 0
         for tap in range(taps_down):
-            touched = touched or shown[begin + tap]
+            leftmost, rightmost = min(leftmost, from_x[begin + tap]), max(rightmost, to_x[begin + tap])
         for x in range(width):
             pixels[y, x, 3] = alpha[y, x]
             if alpha[y, x] == 0:
                 pixels[y, x, 0] = pixels[y, x, 1] = pixels[y, x, 2] = 0
                 continue
             ink[:] = 0
-            if touched:
+            if leftmost <= x < rightmost:
                 for tap in range(taps_down):
                     if shown[begin + tap]:
                         w = down[y, tap]
