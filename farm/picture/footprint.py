@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from farm.domain.panel import PanelShape
 from farm.domain.placement import Fit, Placement
 from farm.errors import LowResolution, PrintOffCloth
@@ -91,15 +94,31 @@ class Footprint:
 
 def shows(footprint: Footprint, panel: PanelShape) -> bool:
     """Whether any of the print lies on the cloth."""
-    if any(panel.contains(x, y) for x, y in _grid(footprint)):
+    if panel.contains(footprint.x_cm, footprint.y_cm):  # as nearly every print's middle
+        return True
+    return _shows(footprint, panel, on_cloth(footprint, panel))
+
+
+def _shows(footprint: Footprint, panel: PanelShape, covered: NDArray[np.bool_]) -> bool:
+    if covered.any():
         return True
     # Cloth may come in between two points of the grid: then a corner of its outline lies in the print.
     return any(footprint.covers(x, y) for x, y in panel.outline_cm)
 
 
-def _grid(footprint: Footprint) -> list[tuple[float, float]]:
+def on_cloth(footprint: Footprint, panel: PanelShape) -> NDArray[np.bool_]:
+    """Which points of a grid over the print lie on the cloth: `PanelShape.contains`, of all at once."""
     steps = [i / 16 for i in range(17)]
-    return [footprint.point_cm(u, v) for u in steps for v in steps]
+    grid = [footprint.point_cm(u, v) for u in steps for v in steps]
+    if not panel.outline_cm:
+        return np.array([panel.contains(x, y) for x, y in grid])
+    across, down = np.array(grid).T[..., np.newaxis]
+    x, y = np.array(panel.outline_cm).T
+    before_x, before_y = np.roll(x, 1), np.roll(y, 1)
+    passed = (y > down) != (before_y > down)
+    rise = np.where(before_y == y, 1.0, before_y - y)  # where they are equal, nothing is passed
+    left = across < (before_x - x) * (down - y) / rise + x
+    return np.asarray(np.count_nonzero(passed & left, axis=1) % 2 == 1)
 
 
 def check_visible(footprints: Sequence[tuple[Footprint, PanelShape]]) -> None:
@@ -145,13 +164,12 @@ def inspect(footprint: Footprint, panel: PanelShape, *, floor_dpi: float = 0.0) 
         if over > _TOLERANCE_CM:
             message = f"The print leaves the print area of the {panel.words} by {over:.1f} cm."
             notices.append(Notice(code="print_leaves_area", message=message))
-    rim = _grid(footprint)
-    on_cloth = sum(panel.contains(x, y) for x, y in rim)
-    if not shows(footprint, panel):
+    covered = on_cloth(footprint, panel)
+    if not _shows(footprint, panel, covered):
         notices.append(
             Notice(code="print_off_panel", message=f"The print lies beside the {panel.words}: nothing shows.")
         )
-    elif on_cloth < len(rim):
+    elif not covered.all():
         message = f"The print crosses the edge of the {panel.words}: what lies beyond the seam is cut off."
         notices.append(Notice(code="print_crosses_seam", message=message))
     return tuple(notices)

@@ -3,6 +3,7 @@
 Everything here talks to the store alone; the coordinators are woken by it and do the work.
 """
 
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class FarmService:
         job_id: str | None = None,
         origin: Mapping[str, Any] | None = None,
         force: bool = False,
+        is_new: bool = False,
     ) -> dict[str, Any]:
         """Accept a job; when this returns it is on disk and will end, whatever dies.
 
@@ -90,6 +92,10 @@ class FarmService:
             failpoints: drills that travel with the job, see `farm.saga.failpoint`.
             origin: ``retried_from`` and ``retry_count`` of a retry.
             force: render also what was rendered before and is kept.
+            is_new: the caller has heard from the store a moment ago, and of no job with this id: it is not asked again.
+
+        Returns:
+            The record, as it was accepted.
 
         Raises:
             AlreadyExists: when ``job_id`` is taken.
@@ -106,7 +112,7 @@ class FarmService:
                 if not error.retryable or attempt == SUBMIT_ATTEMPTS:
                     raise
         # Asked before anything is written: a store that is away, or an id that is taken, then leaves no trace.
-        if await self.sagas.records.get(job_id) is not None:
+        if not is_new and await self.sagas.records.get(job_id) is not None:
             raise AlreadyExists(kind="job", id=job_id)
         engine = await blocking(choose, self.settings, self.objects, prepared.request, prepared.template)
         # A prefix of its own: two callers may want the same id at once, and only one of them gets it.
@@ -140,7 +146,7 @@ class FarmService:
             if await self._was_not_accepted(job_id):
                 await blocking(self.objects.delete_prefix, prefix)
             raise
-        return await self.get(job_id)
+        return (await self._with_live([json.loads(json.dumps(projection.record))]))[0]
 
     async def _upload(self, prefix: str, index: int, design: PreparedDesign) -> dict[str, Any]:
         key = f"{prefix}{index}.png"

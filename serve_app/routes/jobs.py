@@ -89,7 +89,9 @@ async def submit(
         return JsonAnswer(_dry(prepared) | told)
 
     async def make(job_id: str) -> Response:
-        return await _accept(request, services, who, await decode(services, intake), job_id, force=force)
+        prepared = await decode(services, intake)
+        # Without a key nobody can have heard of this id before.
+        return await _accept(request, services, who, prepared, job_id, force=force, repeats=idempotency_key is not None)
 
     digest = digest_of(intake.digest, "force") if force else intake.digest
     return await services.answers.once(_operation(who, "submit", idempotency_key, digest), make)
@@ -114,18 +116,29 @@ async def submit_as(
     intake = await receive_job(request, services, who.tenant)
     who.check_priority(intake.request.priority)
     prepared = await decode(services, intake)
-    return await _accept(request, services, who, prepared, wanted, force=force)
+    return await _accept(request, services, who, prepared, wanted, force=force, repeats=True)
 
 
 async def _accept(
-    request: Request, services: Services, who: Principal, prepared: Prepared, job_id: str, *, force: bool
+    request: Request,
+    services: Services,
+    who: Principal,
+    prepared: Prepared,
+    job_id: str,
+    *,
+    force: bool,
+    repeats: bool,
 ) -> Response:
-    """Create the job, or answer the one that this very request created before."""
-    if (known := await _repeated(services, who, prepared, job_id)) is not None:
+    """Create the job, or answer the one that this very request created before.
+
+    Args:
+        repeats: whether it may have.
+    """
+    if repeats and (known := await _repeated(services, who, prepared, job_id)) is not None:
         return _accepted(known, request)
     await _check_room(services, who)
     try:
-        accepted = await services.service.submit(prepared, tenant=who.tenant, job_id=job_id, force=force)
+        accepted = await services.service.submit(prepared, tenant=who.tenant, job_id=job_id, force=force, is_new=True)
         return _accepted(accepted, request)
     except AlreadyExists:
         found = await _repeated(services, who, prepared, job_id)

@@ -1,11 +1,14 @@
 """Whether a print shows at all."""
 
+from pathlib import Path
+
 import pytest
 
 from farm.domain.panel import PanelShape, Rect
 from farm.domain.placement import Placement
+from farm.domain.template import find
 from farm.errors import PrintOffCloth
-from farm.picture.footprint import Footprint, check_visible, shows
+from farm.picture.footprint import Footprint, check_visible, on_cloth, shows
 
 STRIPE = PanelShape(
     name="front",
@@ -43,3 +46,22 @@ def test_only_when_no_print_shows_all_are_refused() -> None:
         check_visible([beside, beside])
     assert [fault["pointer"] for fault in refused.value.errors] == ["/placements/0", "/placements/1"]
     assert refused.value.code == "print_off_cloth"
+
+
+@pytest.mark.parametrize("rotation_deg", [0, 45, 90, 203])
+@pytest.mark.parametrize("outline", ["real", "square", "none"])
+def test_all_points_at_once_are_judged_as_each_alone(outline: str, rotation_deg: float) -> None:
+    """Also where they lie on an edge, or as high as a corner: the square's edges are points of the grid."""
+    if outline == "real":
+        panels = list(find([Path("templates")], "crew-tee").panels.values())
+    else:
+        corners = ((-8.0, -8.0), (8.0, -8.0), (8.0, 8.0), (-8.0, 8.0)) if outline == "square" else ()
+        bounds = Rect(x_cm=-8, y_cm=-8, width_cm=16, height_cm=16)
+        panels = [PanelShape(name="front", bounds=bounds, print_area=None, outline_cm=corners)]
+    for panel in panels:
+        for width_cm, y_cm in ((16, 0), (32, 0), (9, 5), (4, -60)):
+            placement = Placement(panel="front", x_cm=0, y_cm=y_cm, width_cm=width_cm, rotation_deg=rotation_deg)
+            footprint = Footprint.of(placement, 500, 500)
+            steps = [i / 16 for i in range(17)]
+            each = [panel.contains(*footprint.point_cm(u, v)) for u in steps for v in steps]
+            assert on_cloth(footprint, panel).tolist() == each
