@@ -1,8 +1,9 @@
 """Where the cloth meets itself: points near triangles, found by a spatial hash; compiled, one thread, one order."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from blender.kernel import kernel
 
 Ring = tuple[NDArray[np.int32], NDArray[np.int32]]
 
@@ -15,7 +16,7 @@ def rings(faces: NDArray[np.int32], count: int) -> Ring:
     return starts.astype(np.int32), np.ascontiguousarray(pairs[:, 1]).astype(np.int32)
 
 
-@numba.njit(cache=True)
+@kernel
 def closest(x, i, i0, i1, i2, found):  # type: ignore[no-untyped-def]  # compiled
     """Write the barycentric weights of the triangle's point nearest to vertex ``i`` into ``found`` (3,)."""
     abx, aby, abz = x[i1, 0] - x[i0, 0], x[i1, 1] - x[i0, 1], x[i1, 2] - x[i0, 2]
@@ -54,7 +55,7 @@ def closest(x, i, i0, i1, i2, found):  # type: ignore[no-untyped-def]  # compile
     found[0], found[1], found[2] = va / total, vb / total, vc / total
 
 
-@numba.njit(cache=True)
+@kernel
 def _beside(i, a, starts, others):  # type: ignore[no-untyped-def]  # compiled
     for k in range(starts[a], starts[a + 1]):
         if others[k] == i:
@@ -62,7 +63,7 @@ def _beside(i, a, starts, others):  # type: ignore[no-untyped-def]  # compiled
     return i == a
 
 
-@numba.njit(cache=True)
+@kernel
 def find_near(x, faces, starts, others, reach, cell, heads, nexts, pairs, sides):  # type: ignore[no-untyped-def]
     """List (vertex, triangle) pairs nearer than ``reach`` that are no neighbours on the cloth.
 
@@ -117,7 +118,7 @@ def find_near(x, faces, starts, others, reach, cell, heads, nexts, pairs, sides)
     return count
 
 
-@numba.njit(cache=True)
+@kernel
 def normal(x, i0, i1, i2):  # type: ignore[no-untyped-def]  # compiled
     """Return a triangle's unit normal."""
     ax, ay, az = x[i1, 0] - x[i0, 0], x[i1, 1] - x[i0, 1], x[i1, 2] - x[i0, 2]
@@ -127,7 +128,7 @@ def normal(x, i0, i1, i2):  # type: ignore[no-untyped-def]  # compiled
     return nx / length, ny / length, nz / length
 
 
-@numba.njit(cache=True)
+@kernel
 def part(x, inverse_mass, faces, pairs, sides, count, gap, before, friction):  # type: ignore[no-untyped-def]
     """Push the listed pairs ``gap`` apart, in place, and let what touches drag on what it touches."""
     found = np.empty(3)

@@ -1,12 +1,13 @@
 """Does the cloth pass through itself: every pair of triangles that are near but do not touch by their corners."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from blender.kernel import kernel
 
-@numba.njit(cache=True)
+
+@kernel
 def _pierces(points, p, q, a, b, c):  # type: ignore[no-untyped-def]  # compiled
     """Whether the segment from ``p`` to ``q`` passes through the triangle (Moeller and Trumbore, 1997)."""
     d, e1, e2 = points[q] - points[p], points[b] - points[a], points[c] - points[a]
@@ -26,7 +27,7 @@ def _pierces(points, p, q, a, b, c):  # type: ignore[no-untyped-def]  # compiled
     return 0.0 <= t <= 1.0
 
 
-@numba.njit(cache=True)
+@kernel
 def _crossing(points, faces, pairs):  # type: ignore[no-untyped-def]  # compiled
     hit = np.zeros(len(pairs), dtype=np.bool_)
     for row in range(len(pairs)):

@@ -1,8 +1,9 @@
 """Clean silhouettes: what a denoiser makes of colour and what it leaves of coverage do not agree at an edge."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from blender.kernel import kernel
 
 Bytes = NDArray[np.uint8]
 
@@ -32,7 +33,7 @@ def clean_edges(pixels: Bytes) -> None:
     _fill_rim(core, _NEARNESS, pixels)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _core(coverage: Bytes) -> Bytes:
     """1 where a pixel and all that touch it are covered; the picture's own border, repeated, is no silhouette.
 
@@ -50,7 +51,7 @@ def _core(coverage: Bytes) -> Bytes:
     return core
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _soft(coverage: Bytes) -> NDArray[np.int32]:
     """The coverage through a 3 by 3 binomial filter twice, times 256; with one more pixel on every side."""
     height, width = coverage.shape[0] - 4, coverage.shape[1] - 4
@@ -68,7 +69,7 @@ def _soft(coverage: Bytes) -> NDArray[np.int32]:
     return soft
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _even_out(
     coverage: Bytes, soft: NDArray[np.int32], along: NDArray[np.float32], shares: NDArray[np.float64], pixels: Bytes
 ) -> None:
@@ -96,7 +97,7 @@ def _even_out(
             pixels[y, x, 3] = np.uint8(min(max(np.rint(total), 0.0), 255.0))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_rim(core: Bytes, nearness: NDArray[np.float64], pixels: Bytes) -> None:
     """Colour what is covered and not core as the core round about, the nearest most; clear what is not covered."""
     height, width = core.shape

@@ -5,13 +5,13 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from blender.edges import clean_edges
+from blender.kernel import kernel
 from blender.shadow import Shade
 from blender.texture import linear_to_srgb, srgb_to_linear
 
@@ -106,7 +106,7 @@ def _on_ground(
 _LINEAR = srgb_to_linear(np.arange(256) / 255.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _lay(pixels: NDArray[np.uint8], result: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Copy what is opaque into (H, W, 3); return rows and columns of what shows the ground through it."""
     height, width = result.shape[:2]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from blender.kernel import kernel
 from blender.raster import NOWHERE_CM, Float, points_seen, seen_by
 from blender.template import Box, Mesh, load_template
 from blender.views import Camera
@@ -112,7 +112,7 @@ def _condensed(which: NDArray[np.uint8], at_cm: Float, extents: NDArray[np.float
     }
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _planes(
     which: NDArray[np.uint8],
     at_cm: Float,

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from blender.kernel import kernel
 from blender.template import Mesh
 from blender.views import Camera
 
@@ -15,7 +15,7 @@ NOWHERE_CM = -1000.0
 """Place on the panel where no outside of the garment is seen."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def rasterise(
     seen: NDArray[np.float64], faces: NDArray[np.int32], left: int, top: int, width: int, height: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
@@ -50,7 +50,7 @@ def rasterise(
     return nearest, shown
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def points_seen(
     seen: NDArray[np.float64],
     faces: NDArray[np.int32],

@@ -5,10 +5,10 @@ Simulation", 2019); stretch and shear per triangle as in Mueller et al., "Strain
 Bergou et al., "A Quadratic Bending Model for Inextensible Surfaces", 2006.
 """
 
-import numba
 import numpy as np
 
 from blender.contact import find_near, part
+from blender.kernel import kernel
 
 LOOK_EVERY = 8
 """Steps between two searches for touching cloth."""
@@ -18,7 +18,7 @@ SLIPPERY = 10.0
 """How much more freely cloth moves along the body for every weight with which it is smoothed: a hand moves it."""
 
 
-@numba.njit(cache=True)
+@kernel
 def _sample(grid, origin, spacing, px, py, pz):  # type: ignore[no-untyped-def]  # compiled
     """Trilinear distance and its gradient; far outside the grid counts as free space."""
     fx, fy, fz = (px - origin[0]) / spacing, (py - origin[1]) / spacing, (pz - origin[2]) / spacing
@@ -42,7 +42,7 @@ def _sample(grid, origin, spacing, px, py, pz):  # type: ignore[no-untyped-def] 
     return d, gx / norm, gy / norm, gz / norm
 
 
-@numba.njit(cache=True)
+@kernel
 def _stretch(x, inverse_mass, faces, inverse_rest, area, stretch, shear, dt):  # type: ignore[no-untyped-def]
     """Stretch along both grains, then shear, triangle by triangle."""
     g = np.empty((3, 3))
@@ -82,7 +82,7 @@ def _stretch(x, inverse_mass, faces, inverse_rest, area, stretch, shear, dt):  #
             x[i2, k] += w2 * lam * g[2, k]
 
 
-@numba.njit(cache=True)
+@kernel
 def _bend(x, inverse_mass, bends, weights, stiffness, dt):  # type: ignore[no-untyped-def]  # compiled
     for e in range(bends.shape[0]):
         cx, cy, cz, total = 0.0, 0.0, 0.0, 0.0
@@ -101,7 +101,7 @@ def _bend(x, inverse_mass, bends, weights, stiffness, dt):  # type: ignore[no-un
             x[p, 2] -= scale * cz
 
 
-@numba.njit(cache=True)
+@kernel
 def _rest_on(x, before, grid, later, share, origin, spacing, thickness, friction, smoothed):  # type: ignore[no-untyped-def]
     """Keep every vertex ``thickness`` away from the body; what presses on it is held back.
 
@@ -130,7 +130,7 @@ def _rest_on(x, before, grid, later, share, origin, spacing, thickness, friction
             x[i, 2] -= mz * hold
 
 
-@numba.njit(cache=True)
+@kernel
 def advance(  # type: ignore[no-untyped-def]  # compiled
     x, v, inverse_mass, faces, inverse_rest, area, stretch, shear, bends, bend_weights, bend_stiffness,
     starts, others, grid, later, moving, origin, spacing, clearance, friction, steps, dt, gravity_0, gravity_1, lean,

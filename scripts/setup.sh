@@ -15,6 +15,7 @@ unset VIRTUAL_ENV PYTHONHOME PYTHONPATH
 LOCK=requirements-dev.lock
 readonly STAMP=.venv/.farm-setup
 readonly LIBRARIES_STAMP=.venv/.farm-libraries
+readonly LOOPS_STAMP=blender/__pycache__/farm-loops
 readonly UV_LEAST=0.8.0
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -119,8 +120,18 @@ make_environment() {
         "$UV" pip install --quiet --no-deps --build-constraints requirements-dev.lock --editable .
     fi
     .venv/bin/python -m compileall -q farm blender
-    # The composer's loops, compiled once here instead of before the first picture.
-    .venv/bin/python -c 'from farm.render.tasks.compose_task import rehearse; rehearse()'
+}
+
+# The loops of composer, relighter and verdict, compiled once here, beside their source, instead of before the first
+# picture; anew when one of them changed or `make clean` took them away.
+compile_loops() {
+    local wanted
+    wanted=$(grep -rl --include='*.py' -e '^@kernel' farm blender | sort | xargs cat requirements.lock | sha256sum)
+    if [ "$(cat "$LOOPS_STAMP" 2>/dev/null)" != "$wanted" ]; then
+        say "compiling loops"
+        .venv/bin/python -m farm.adapters.rehearsal
+        echo "$wanted" >"$LOOPS_STAMP"
+    fi
 }
 
 # Blender's module links against desktop libraries that a server lacks: said here, before anything else fails.
@@ -153,6 +164,7 @@ main() {
         check_libraries
         : >"$LIBRARIES_STAMP"
     fi
+    compile_loops
 }
 
 main "$@"

@@ -172,11 +172,12 @@ def rows_in_worker(station: Station, grant: Grant, task: RowsTask) -> list[dict[
             return relight_rows(task, bench=bench, progress=heart.progress)
 
 
-def rehearse_in_worker() -> None:
-    """Make a process ready to compose."""
-    from farm.render.tasks.compose_task import rehearse
+def rehearse_in_worker(station: Station) -> None:
+    """Make a process ready to compose and to relight."""
+    from farm.adapters.rehearsal import rehearse
 
-    rehearse()
+    worker = _worker(station)
+    rehearse(station.settings, worker.store, worker.bakes)
 
 
 def warm_up_worker(station: Station, template: str) -> None:

@@ -222,7 +222,7 @@ class RayWorkers:
         A cold view waits seconds for Blender. Few are opened: on a large cluster the first views do it.
         """
         station, tasks = await self._ready()
-        rehearsal = tasks.rehearse.remote()
+        rehearsal = tasks.rehearse.remote(station)
         self._rehearsal = asyncio.wrap_future(rehearsal.future())
         refs = [rehearsal]
         refs += [tasks.warm_up.remote(station, template) for _ in range(min(await self.slots(), WARMED))]

@@ -69,6 +69,7 @@ def test_bpy_is_imported_inside_functions_of_the_blender_package_only() -> None:
 
 PLAIN = (
     "blender.protocol",
+    "blender.kernel",
     "blender.seal",
     "blender.output",
     "blender.pixel_places",
