@@ -32,7 +32,7 @@ from farm.picture.transport import Window
 from farm.render import bakes
 from farm.render.ports import ObjectStore
 from farm.render.tasks.judge import judge_with
-from farm.render.tasks.relighter import panel_texture
+from farm.render.tasks.print_files import panel_texture
 from farm.settings import Settings
 
 TIMES = 7

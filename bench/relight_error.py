@@ -38,7 +38,8 @@ from farm.render.ports import BakeTask, ObjectStore
 from farm.render.tasks.bake_task import bake_part
 from farm.render.tasks.compose_task import px_per_cm
 from farm.render.tasks.heartbeat import Progress
-from farm.render.tasks.relighter import Relighter, panel_texture
+from farm.render.tasks.print_files import panel_texture
+from farm.render.tasks.relighter import Relighter
 from farm.render.tasks.task_log import TaskLog
 from farm.settings import Settings
 

@@ -33,7 +33,8 @@ from farm.picture.texture import PanelTexture
 from farm.render import bakes
 from farm.render.baker import FILM_SAMPLES
 from farm.render.ports import BakeTask, ObjectStore
-from farm.render.tasks.relighter import Relighter, panel_texture
+from farm.render.tasks.print_files import panel_texture
+from farm.render.tasks.relighter import Relighter
 from farm.settings import Settings
 
 VIEW = "front_0deg"

@@ -15,7 +15,7 @@ from farm.domain.template import Template
 from farm.picture.baked_view import BakedView
 from farm.render.tasks.bake_task import compared
 from farm.render.tasks.judge import judge_with
-from farm.render.tasks.relighter import panel_texture
+from farm.render.tasks.print_files import panel_texture
 from farm.wardrobe.child import Limits, run_blender
 
 SIDE_PX, SAMPLES = 256, 16

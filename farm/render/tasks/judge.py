@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from blender.protocol import VIEW_AZIMUTH_DEG, PanelPrint, ViewOrder
+from blender.protocol import VIEW_AZIMUTH_DEG, ViewOrder
 from blender.shadow import shade_of
 from farm.errors import TemplateBroken
 from farm.picture.light import linear_rgb
 from farm.picture.texture import PanelTexture
 from farm.picture.verdict import ViewMaps, judge
+from farm.render.tasks.print_files import panel_textures
 from farm.render.tasks.view_task import Judge, Judgement
 
 MOST_BYTES_OFF = 12
@@ -135,20 +136,7 @@ def _maps(template: Path, view: str, _stamp: int) -> ViewMaps:
 
 
 def _textures(order: ViewOrder) -> dict[str, PanelTexture]:
-    return {one.panel: _texture(one) for one in order.prints}
-
-
-def _texture(printed: PanelPrint) -> PanelTexture:
-    with Image.open(printed.path) as picture:
-        pixels = np.asarray(picture.convert("RGBA"))
-    return PanelTexture(
-        panel=printed.panel,
-        pixels=pixels,
-        x_cm=printed.x_cm,
-        y_cm=printed.y_cm,
-        width_cm=printed.width_cm,
-        height_cm=printed.height_cm,
-    )
+    return {one.panel: one for one in panel_textures(order.prints)}
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

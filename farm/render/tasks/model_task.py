@@ -5,9 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from PIL import Image
-
 from blender.protocol import ModelOrder, ModelReport, PanelPrint, ProtocolError
 from farm.domain import keys
 from farm.domain.artifact import Artifact, Kind
@@ -15,11 +12,11 @@ from farm.domain.fingerprint import MODEL
 from farm.errors import BadModel, DiskFull, FarmError, InvalidRequest
 from farm.picture.light import linear_rgb
 from farm.picture.model_verdict import Surface, judge_model
-from farm.picture.texture import PanelTexture
 from farm.render.ports import ModelTask, ObjectStore, ViewDone
 from farm.render.tasks import drill as drills
 from farm.render.tasks.drill import DrillKind
 from farm.render.tasks.heartbeat import Progress
+from farm.render.tasks.print_files import panel_textures
 from farm.render.tasks.task_log import TaskLog
 
 CONTENT_TYPE = "model/gltf-binary"
@@ -121,7 +118,7 @@ def _build(task: ModelTask, bench: ModelBench, progress: Progress, log: TaskLog,
     verdict = judge_model(
         data,
         surface=bench.surface,
-        textures={one.panel: _texture(one) for one in prints},
+        textures={one.panel: one for one in panel_textures(prints)},
         fabric=linear_rgb(task.request["fabric_color"]),
         most_bytes=MAX_BYTES,
     )
@@ -143,16 +140,3 @@ def _build(task: ModelTask, bench: ModelBench, progress: Progress, log: TaskLog,
     plain = {name: value for name, value in asdict(report).items() if name != "out"}
     plain |= {"total_s": round(report.total_s, 3), "attempt_s": round(log.passed_s, 3), "device": "cpu"}
     return ViewDone(artifact=artifact, report={**plain, **bench.where, "verdict": figures})
-
-
-def _texture(printed: PanelPrint) -> PanelTexture:
-    with Image.open(printed.path) as picture:
-        pixels = np.asarray(picture.convert("RGBA"))
-    return PanelTexture(
-        panel=printed.panel,
-        pixels=pixels,
-        x_cm=printed.x_cm,
-        y_cm=printed.y_cm,
-        width_cm=printed.width_cm,
-        height_cm=printed.height_cm,
-    )

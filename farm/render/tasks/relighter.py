@@ -3,17 +3,15 @@
 import io
 import operator
 import resource
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from PIL import Image
-
 from blender.output import write_picture
-from blender.protocol import PanelPrint, ViewOrder, ViewReport
+from blender.protocol import ViewOrder, ViewReport
 from blender.shadow import shade_of
 from farm.errors import BakeMissing
 from farm.picture.baked_view import BakedView
@@ -22,6 +20,7 @@ from farm.picture.texture import PanelTexture
 from farm.render import bakes
 from farm.render.bakes import Bake, BakedPart
 from farm.render.ports import ObjectStore
+from farm.render.tasks.print_files import MOST_KEPT_BYTES, panel_textures
 
 
 class Shelf(Protocol):
@@ -57,7 +56,6 @@ class Relighter:
         self._folder = folder
         self._threads = max(1, threads)
         self._finished: list[Bake] = []
-        self._printed: tuple[Sequence[PanelTexture], tuple[Any, ...], Print] | None = None
 
     def bake(self, order: ViewOrder) -> tuple[Bake, BakedPart]:
         """The bake that an order's picture comes from.
@@ -96,11 +94,11 @@ class Relighter:
         bake, part = self.bake(order)
         baked = self._shelf.take(self._store, part, self._folder)
         opened = time.perf_counter()
-        textures = [panel_texture(one) for one in order.prints] if prints is None else prints
+        textures = panel_textures(order.prints) if prints is None else prints
         read = time.perf_counter()
         pixels, window = relight_view(
             baked,
-            textures,
+            _texels.of(baked, textures, width_px=order.width_px, height_px=order.height_px),
             order.fabric_color,
             width_px=order.width_px,
             height_px=order.height_px,
@@ -149,35 +147,35 @@ class Relighter:
         bake, part = self.bake(first)
         baked = self._shelf.take(self._store, part, self._folder)
         size = {"width_px": first.width_px, "height_px": first.height_px}
-        prints, shade = self._print(baked, textures, **size), shade_of(first)
+        prints, shade = _texels.of(baked, textures, **size), shade_of(first)
         for order in orders:
             pixels, window = relight_view(baked, prints, order.fabric_color, **size, threads=self._threads)
             out = io.BytesIO()
             write_picture(pixels, window, out, **size, background=first.background, format=first.format, shade=shade)
             yield Relit(out.getvalue(), bake.renderer)
 
-    def _print(self, baked: BakedView, textures: Sequence[PanelTexture], *, width_px: int, height_px: int) -> Print:
+
+class _Texels:
+    """What the last textures became at the last size, for all relighters of a process; threads may share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[tuple[PanelTexture, ...], tuple[Any, ...], Print] | None = None
+
+    def of(self, baked: BakedView, textures: Sequence[PanelTexture], *, width_px: int, height_px: int) -> Print:
         """The textures' texels, kept until there are others."""
         facts = (baked.facts["albedo_gain"], baked.facts["texels_per_cm"], baked.size_px, baked.panels)
         key = (*facts, width_px, height_px)
-        if self._printed is not None:
-            known, known_key, found = self._printed
-            if known_key == key and len(known) == len(textures) and all(map(operator.is_, known, textures)):
-                return found
-        made = print_for(baked, textures, width_px=width_px, height_px=height_px)
-        self._printed = (tuple(textures), key, made)
-        return made
+        with self._lock:
+            if self._known is not None:
+                known, known_key, found = self._known
+                if known_key == key and len(known) == len(textures) and all(map(operator.is_, known, textures)):
+                    return found
+            self._known = None
+            made = print_for(baked, textures, width_px=width_px, height_px=height_px)
+            if sum(one.pixels.nbytes for one in textures) <= MOST_KEPT_BYTES:
+                self._known = (tuple(textures), key, made)
+            return made
 
 
-def panel_texture(printed: PanelPrint) -> PanelTexture:
-    """A composed texture from its file."""
-    with Image.open(printed.path) as picture:
-        pixels = np.asarray(picture.convert("RGBA"))
-    return PanelTexture(
-        panel=printed.panel,
-        pixels=pixels,
-        x_cm=printed.x_cm,
-        y_cm=printed.y_cm,
-        width_cm=printed.width_cm,
-        height_cm=printed.height_cm,
-    )
+_texels = _Texels()
