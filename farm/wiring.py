@@ -16,6 +16,7 @@ from farm.adapters.redis_journal import open_linked
 from farm.adapters.redis_keys import RedisKeys
 from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_nodes import RedisNodes
+from farm.adapters.redis_pace_book import RedisPaceBook
 from farm.adapters.redis_picture_rings import RedisPictureRings
 from farm.adapters.redis_rows import RedisDesignBook, RedisRowRecords
 from farm.adapters.redis_run_board import RedisRunBoard
@@ -236,6 +237,7 @@ def _kit(
         service=service,
         choose=Choice(settings, parts.store),
         fingerprints=fingerprints_for(settings),
+        paces=RedisPaceBook(link.client),
         pace=Pace(settings.catalog_writes_per_s, partial(single_jobs, sagas), SystemClock()),
     )
 

@@ -18,6 +18,7 @@ from farm.adapters.file_store import FileStore
 from farm.adapters.memory_heartbeat import MemoryProgressBoard
 from farm.adapters.redis_journal import open_linked, open_redis
 from farm.adapters.redis_link import RedisLink
+from farm.adapters.redis_pace_book import RedisPaceBook
 from farm.adapters.redis_rows import RedisDesignBook, RedisRowRecords
 from farm.adapters.redis_run_board import RedisRunBoard
 from farm.domain.colour import rgb
@@ -232,6 +233,7 @@ async def open_catalogue(
             service=shop.service,
             choose=choose,
             fingerprints=fingerprints,
+            paces=RedisPaceBook(link.client),
             pace=Pace(0.0, partial(single_jobs, sagas), SystemClock()),
         )
         board = RedisRunBoard(link.client)

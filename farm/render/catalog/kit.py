@@ -9,6 +9,8 @@ from typing import Any
 
 from farm.domain.request import parse_request
 from farm.domain.template import find as find_template
+from farm.render.catalog.lessons import PaceBook
+from farm.render.catalog.look import look_of, shared_by
 from farm.render.catalog.pace import Pace
 from farm.render.catalog.pieces import Pieces
 from farm.render.catalog.ports import DesignBook, DesignSource, RowRecords, RowWorkers
@@ -34,6 +36,7 @@ class Kit:
         jobs, runs, batches: three stores on one server, each with a namespace of its own.
         choose: the engine for a normalised request; a pure look at what is baked.
         fingerprints: of a row's views by name: those it may have, see `farm.render.making`.
+        paces: how long each kind of picture took here.
         pace: how fast the shop may be written to, and who goes first.
         pieces: what of the batches driven with this kit is under way.
     """
@@ -49,6 +52,7 @@ class Kit:
     service: FarmService
     choose: Callable[[Mapping[str, Any]], Chosen]
     fingerprints: Callable[[Mapping[str, Any]], Mapping[str, tuple[str, ...]]]
+    paces: PaceBook
     pace: Pace
     pieces: Pieces = field(default_factory=Pieces)
 
@@ -60,6 +64,7 @@ class Wanted:
     Attributes:
         place: its place in the slice.
         request: normalised, see `farm.render.prepare`.
+        look: see `farm.render.catalog.look`.
     """
 
     place: int
@@ -67,6 +72,7 @@ class Wanted:
     request: Mapping[str, Any]
     template: Mapping[str, str]
     engine: Chosen
+    look: str
 
 
 class Reader:
@@ -86,13 +92,15 @@ class Reader:
         rest = {name: value for name, value in row.request.items() if name != "product_id"}
         # A bake that is made while the run goes on shall be used soon.
         age = int(time.monotonic() / FRESH_S)
-        request, template, engine = self._normalised(json.dumps(rest, sort_keys=True), age)
+        request, template, engine, look = self._normalised(json.dumps(rest, sort_keys=True), age)
         request = {**request, "product_id": row.product_id}
-        return Wanted(place=place, row=row, request=request, template=template, engine=engine)
+        return Wanted(
+            place=place, row=row, request=request, template=template, engine=engine, look=look_of(row.design, look)
+        )
 
-    def _normalise(self, text: str, age: int) -> tuple[Mapping[str, Any], Mapping[str, str], Chosen]:
+    def _normalise(self, text: str, age: int) -> tuple[Mapping[str, Any], Mapping[str, str], Chosen, str]:
         request = parse_request(json.loads(text))
         template = find_template(self._kit.parts.settings.template_folders, request.template)
         normalised = normalise(request, template.placements(request.preset, request.placements, 1))
         facts = {"id": template.id, "version": template.version, "hash": template.hash}
-        return normalised, facts, self._kit.choose(normalised)
+        return normalised, facts, self._kit.choose(normalised), shared_by(normalised)

@@ -15,16 +15,25 @@ _OWN = frozenset({"fabric_color", "product_id"})
 """Fields of a request that a row has to itself."""
 
 
-def look_of(design: str, request: Mapping[str, Any]) -> str:
+def shared_by(request: Mapping[str, Any]) -> str:
+    """Equal for requests that share what they make of one design.
+
+    Args:
+        request: normalised. Where a layer dyes the cloth, the texture depends on the fabric, and nothing is shared.
+    """
+    dyed = any(dyes(Placement.model_validate(one)) for one in request["placements"])
+    rest = {name: value for name, value in request.items() if name not in _OWN or (dyed and name == "fabric_color")}
+    return json.dumps(rest, sort_keys=True)
+
+
+def look_of(design: str, shared: str) -> str:
     """Equal for rows of one look.
 
     Args:
         design: its address.
-        request: normalised. Where a layer dyes the cloth, the texture depends on the fabric, and so does the look.
+        shared: see `shared_by`.
     """
-    dyed = any(dyes(Placement.model_validate(one)) for one in request["placements"])
-    rest = {name: value for name, value in request.items() if name not in _OWN or (dyed and name == "fabric_color")}
-    return json.dumps([design, rest], sort_keys=True)
+    return f"{design}\n{shared}"
 
 
 def by_look[T](items: Sequence[T], looks: Sequence[str]) -> list[list[T]]:

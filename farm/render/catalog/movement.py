@@ -53,11 +53,16 @@ class RunBoard(Protocol):
 
 
 class Pedometer:
-    """Counts the rows of one run as they are made, and tells the rate."""
+    """Counts the rows of one run as they are made, and tells the rate.
+
+    Attributes:
+        moves_since_s: when the first row was made, or a part of it.
+    """
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._made = 0.0
+        self.moves_since_s: float | None = None
         self._marks: deque[tuple[float, float]] = deque()
 
     def rest(self) -> None:
@@ -76,6 +81,7 @@ class Pedometer:
             # Counted from the first movement on: until then farm and workers were starting.
             if self._made == 0.0:
                 marks.clear()
+                self.moves_since_s = now_s if made else None
             self._made = max(made, self._made)
             marks.append((now_s, self._made))
         while len(marks) > 2 and now_s - marks[1][0] >= WINDOW_S and self._made - marks[1][1] >= WINDOW_ROWS:

@@ -15,8 +15,9 @@ from farm.render.catalog.row import Fault, Row
 from farm.render.catalog.slice import is_relit, normalised_identity
 from farm.render.catalog.slices import slices_of
 from farm.render.catalog.standing import standing_job
+from farm.render.catalog.steps.relight_rows import PIECE_ROWS
 from farm.render.catalog.weather import is_weather
-from farm.render.estimate import HOUR_S, core_seconds
+from farm.render.estimate import HOUR_S, USUAL, core_seconds
 from farm.render.steps.parts import blocking
 
 CHUNK_ROWS = 500
@@ -104,9 +105,11 @@ class Planner:
         self._last_product: str | None = None
         self._kept: set[str] = set()
         self._asked_s = 0.0
+        self._paces = USUAL
 
     async def plan(self, items: Iterable[Row | Fault]) -> Plan:
         """Look at every row; memory is bounded by a chunk of them."""
+        self._paces = await self._kit.paces.read()
         if not self._force:
             self._kept = await blocking(self._kit.parts.results.names, self._tenant, MOST_KEPT)
         chunks = slices_of(iter(items), CHUNK_ROWS)
@@ -122,7 +125,7 @@ class Planner:
             self._plan.lines = max(self._plan.lines, chunk[-1].number)
             self._on_rows(self._plan.rows)
         plan = self._plan
-        plan.seconds = plan.core_s / plan.cores
+        plan.seconds = self._paces.run_s(plan.core_s, plan.cores)
         plan.cost = plan.core_s / HOUR_S * self._kit.parts.settings.price_cpu_hour
         plan.currency = self._kit.parts.settings.currency
         return plan
@@ -156,10 +159,11 @@ class Planner:
                 known_as[place] = identity if is_relit(one) else normalised_identity(identity)
         known = {} if self._force else await self._known(known_as)
         standing = await self._standing(wanted, known)
+        alike = Counter(one.look for place, one in wanted.items() if place not in standing)
         for place, one in wanted.items():
             unchanged = place in standing
             kept = 0 if unchanged else self._kept_views(one, known.get(place))
-            self._count(one, unchanged=unchanged, unknown=place in unknown, kept=kept)
+            self._count(one, unchanged=unchanged, unknown=place in unknown, kept=kept, alike=alike[one.look])
 
     def _kept_views(self, one: Wanted, known: KnownDesign | None) -> int:
         """How many of a row's pictures are in the result cache."""
@@ -185,7 +189,7 @@ class Planner:
         )
         return {place for place, job in zip(places, jobs, strict=True) if job is not None}
 
-    def _count(self, one: Wanted, *, unchanged: bool, unknown: bool, kept: int) -> None:
+    def _count(self, one: Wanted, *, unchanged: bool, unknown: bool, kept: int, alike: int) -> None:
         plan, request = self._plan, one.request
         if one.row.product_id != self._last_product:  # lines of one product stand together
             self._last_product = one.row.product_id
@@ -199,7 +203,16 @@ class Planner:
         plan.engines[chosen] += 1
         plan.kept += kept
         plan.views += len(request["views"]) - kept
-        plan.core_s += core_seconds(chosen, request, len(request["views"]) - kept)
+        # Rows of one look are done together, as many as go into a piece of work.
+        together = min(alike, PIECE_ROWS) if is_relit(one) else 1
+        plan.core_s += core_seconds(
+            chosen,
+            request,
+            len(request["views"]) - kept,
+            paces=self._paces,
+            shared=together > 1,
+            prints=1 / max(1, together),
+        )
 
     def _bad(self, fault: Fault) -> None:
         plan = self._plan

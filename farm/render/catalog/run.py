@@ -91,6 +91,15 @@ class SliceWorker(Protocol):
         """Slices that the cluster can use at once."""
         ...
 
+    async def learn(self, run_id: str, *, start_s: float, moving_s: float, work_s: float) -> None:
+        """A run went through without a stop: remember how fast such work goes here, see `farm.render.catalog.lessons`.
+
+        Args:
+            start_s: from its beginning to its first row; ``moving_s`` from there to the end.
+            work_s: of all its rows in the workers.
+        """
+        ...
+
     async def made(self, run_id: str, numbers: Iterable[int]) -> float:
         """How many rows of these slices, which are under way here, are made, with parts of rows."""
         ...
@@ -134,6 +143,7 @@ class RunRows:
         await self._forget_last(ctx.saga_id, done)
         running: dict[asyncio.Task[SliceDone], int] = {}
         pedometer = Pedometer(order.rows)
+        began_s, whole = ctx.clock.monotonic_s(), not done
         try:
             while todo or running:
                 _check_failures(ctx.saga_id, order, tally)
@@ -144,6 +154,7 @@ class RunRows:
                     running[asyncio.create_task(self._worker.work(ctx.saga_id, order, number))] = number
                 if not running:
                     pedometer.rest()
+                    whole = False
                     await asyncio.sleep(LOOK_S)
                     continue
                 ended, _ = await asyncio.wait(running, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
@@ -152,6 +163,8 @@ class RunRows:
                 await self._show(ctx, pedometer, tally.rows, running.values())
                 await ctx.reach("inside")
             _check_failures(ctx.saga_id, order, tally)
+            if whole:
+                await self._learn(ctx, began_s, pedometer.moves_since_s, tally)
         finally:
             for task in running:
                 task.cancel()
@@ -173,6 +186,13 @@ class RunRows:
             untouched += 1
             if untouched > enough:
                 break
+
+    async def _learn(self, ctx: StepContext, began_s: float, moved_s: float | None, tally: Tally) -> None:
+        if moved_s is None or tally.cached * 10 > tally.rows or tally.failed * 10 > tally.rows:
+            return
+        with contextlib.suppress(FarmError):
+            moving_s = ctx.clock.monotonic_s() - moved_s
+            await self._worker.learn(ctx.saga_id, start_s=moved_s - began_s, moving_s=moving_s, work_s=tally.seconds)
 
     async def _show(self, ctx: StepContext, pedometer: Pedometer, done: int, running: Iterable[int]) -> None:
         with contextlib.suppress(FarmError):  # it is only looked at: the next one will come through

@@ -5,6 +5,7 @@ what was begun, and begins the rest.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from random import Random
@@ -20,6 +21,7 @@ from farm.render.bulkhead import from_strangers
 from farm.render.catalog import report
 from farm.render.catalog.batch import batch_definition, batch_id, batch_projection
 from farm.render.catalog.kit import Kit, Reader, Wanted
+from farm.render.catalog.lessons import of_job, of_run
 from farm.render.catalog.ports import KnownDesign
 from farm.render.catalog.report import ReportRow, Tally
 from farm.render.catalog.row import Fault, Row
@@ -57,9 +59,16 @@ class Slices:
         self._reader = Reader(kit)
         self._rng = Random()
         self._engine = Engine(kit.batches, projector=batch_projection, clock=self._clock)
+        self._traced: set[str] = set()
+        """Runs with ordinary jobs among them, whose work other slots do."""
 
     async def width(self) -> int:
         return 1 + max(1, await self._kit.workers.row_slots())
+
+    async def learn(self, run_id: str, *, start_s: float, moving_s: float, work_s: float) -> None:
+        if run_id not in self._traced:
+            slots = await self._kit.workers.row_slots()
+            await self._kit.paces.learn(of_run(start_s=start_s, moving_s=moving_s, slots=slots, work_s=work_s))
 
     async def made(self, run_id: str, numbers: Iterable[int]) -> float:
         batches = [batch_id(run_id, number) for number in numbers]
@@ -71,6 +80,8 @@ class Slices:
         items = await self._items(run_id, order, number)
         relit, ordinary, failed = await self._as_begun(run_id, number, *self._sorted(items))
         lines = failed | {place: report.of_fault(item) for place, item in enumerate(items) if isinstance(item, Fault)}
+        if ordinary:
+            self._traced.add(run_id)
         beside = _beside(batch_id(run_id, number))
         self._kit.pieces.begin(beside, len(lines))
         for found in await together(
@@ -288,7 +299,10 @@ class Slices:
                         standing = await self._submit(run_id, order, job_id, wanted[place])
                     if standing is not None:
                         return self._line(row, await self._kit.service.get(standing), unchanged=True)
-                return self._line(row, await self._ended_job(job_id))
+                ended = await self._ended_job(job_id)
+                with contextlib.suppress(FarmError):  # for want of a lesson no row is held up
+                    await self._kit.paces.learn(of_job(ended))
+                return self._line(row, ended)
             except FarmError as error:
                 if error.retryable and not isinstance(error, FetchFailed):
                     raise

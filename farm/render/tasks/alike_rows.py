@@ -26,6 +26,9 @@ from farm.render.tasks.row_bench import RowBench, Taken
 from farm.render.tasks.row_state import Fetched, RowState
 from farm.render.tasks.view_task import still_order
 
+_warm: set[tuple[Any, ...]] = set()
+"""Kinds of pictures that this process has made; their number is bounded by the process's own end."""
+
 
 class AlikeRows:
     """Some rows of one look.
@@ -63,10 +66,16 @@ class AlikeRows:
             seconds = round((time.perf_counter() - began_s) / len(self._rows), 5)
             return [{"i": row["i"], "seconds": seconds, "error": describe(error)} for row in self._rows]
         self._spread(states, time.perf_counter() - began_s, of_print=True)
+        cold = self._kind(template) not in _warm
         waiting = states
         while waiting:
             waiting = self._wave(waiting, template)
-        return [state.answer(len(states)) for state in states]
+        _warm.add(self._kind(template))
+        return [state.answer(len(states), cold=cold) for state in states]
+
+    def _kind(self, template: Template) -> tuple[Any, ...]:
+        """Of pictures that need the same light and the same compiled loops."""
+        return template.hash, *sides_px(self._request), self._request["format"], *self._request["views"]
 
     def _fetched(self, last: dict[str, Fetched]) -> Fetched:
         address = self._rows[0]["design"]

@@ -110,11 +110,12 @@ class RowState:
             "cached": cached,
         }
 
-    def answer(self, alike: int) -> dict[str, Any]:
+    def answer(self, alike: int, *, cold: bool) -> dict[str, Any]:
         """What became of it.
 
         Args:
             alike: rows that were done together with it.
+            cold: whether its process was still warming up to such pictures.
         """
         told = {"i": self.row["i"], "seconds": round(self.seconds, 5)}
         if self.error is not None:
@@ -124,6 +125,7 @@ class RowState:
             "print_s": round(self.print_s, 5),
             "made": self.made,
             "alike": alike,
+            "cold": cold,
             "sha256": self.design.sha256,
             "identity": self.design.identity,
             "design_px": self.design_px,

@@ -6,7 +6,7 @@ meets the process (the store, its lease, memory) is raised.
 
 from typing import Any
 
-from farm.render.catalog.look import by_look, look_of
+from farm.render.catalog.look import by_look, look_of, shared_by
 from farm.render.catalog.ports import RowsTask
 from farm.render.tasks.alike_rows import AlikeRows
 from farm.render.tasks.heartbeat import Progress
@@ -23,7 +23,7 @@ def relight_rows(task: RowsTask, *, bench: RowBench, progress: Progress) -> list
     """
     last: dict[str, Fetched] = {}
     answers: dict[int, dict[str, Any]] = {}
-    looks = [look_of(row["design"], row["request"]) for row in task.rows]
+    looks = [look_of(row["design"], shared_by(row["request"])) for row in task.rows]
     for rows in by_look(task.rows, looks):
         done = len(answers)
 

@@ -1,6 +1,7 @@
 """Relighting: the rows' pictures, made piece by piece and noted as they come."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
@@ -10,7 +11,8 @@ from farm.domain import keys
 from farm.domain.ids import new_token
 from farm.domain.status import Status
 from farm.errors import BadPicture, FarmError, InfrastructureError, SagaError, describe
-from farm.render.catalog.look import by_look, look_of, pieces_of
+from farm.render.catalog.lessons import of_rows
+from farm.render.catalog.look import by_look, pieces_of
 from farm.render.catalog.ports import KnownDesign, RowsTask
 from farm.render.catalog.row import Row
 from farm.render.catalog.steps.rows_step import ACCEPT, RELIGHT, RowsStep
@@ -47,7 +49,8 @@ class RelightRows(RowsStep):
         slots = max(1, await self._kit.workers.row_slots())
         size = max(1, min(PIECE_ROWS, -(-len(left) // slots)))
         gate = asyncio.Semaphore(min(slots, MOST_PIECES))
-        pieces = pieces_of(by_look(left, [self._look(rows[place], place) for place in left]), size)
+        looks = [self._reader.wanted(place, rows[place]).look for place in left]
+        pieces = pieces_of(by_look(left, looks), size)
 
         async def work(piece: Sequence[int]) -> None:
             async with gate:
@@ -114,12 +117,11 @@ class RelightRows(RowsStep):
         settled = [answer for answer in answers if answer["i"] not in again]
         if settled:
             await self._remember(ctx.input["tenant"], settled)
+            with contextlib.suppress(FarmError):  # for want of a lesson no row is held up
+                await self._kit.paces.learn(of_rows(task.rows, settled))
             await ctx.note({"rows": [_kept(answer, token) for answer in settled]})
             self._kit.pieces.settle(ctx.saga_id, len(settled))
         return again
-
-    def _look(self, row: Row, place: int) -> str:
-        return look_of(row.design, self._reader.wanted(place, row).request)
 
     def _order(self, ctx: StepContext, row: Row, place: int, known: Sequence[Any] | None) -> Mapping[str, Any]:
         wanted = self._reader.wanted(place, row)
