@@ -26,6 +26,7 @@ from farm.domain.colour import FABRIC_NAMES
 from farm.domain.request import parse_request
 from farm.domain.template import Template, find
 from farm.domain.view import ALL_VIEWS
+from farm.picture import relight
 from farm.picture.decode_server import DecodeServer
 from farm.render.catalog.choice import Choice
 from farm.render.catalog.ports import RowsTask
@@ -78,12 +79,23 @@ def watch(phases: Phases) -> None:
     """Count what the row workers call."""
     for room, name, phase in (
         (relighter, "print_for", "texels"),
-        (relighter, "relight_view", "shade"),
         (relighter, "write_picture", "write"),
         (DecodeServer, "decode", "decode"),
         (BakeShelf, "take", "light"),
     ):
         setattr(room, name, phases.of(phase, getattr(room, name)))
+    relight_views = relight.relight_views
+
+    def shading(*args: Any, **more: Any) -> Iterator[Any]:
+        pictures = relight_views(*args, **more)
+        while True:
+            with phases.phase("shade"):
+                picture = next(pictures, None)
+            if picture is None:
+                return
+            yield picture
+
+    setattr(relighter, "relight_views", shading)  # noqa: B010 - likewise
     judge_with, composed = judge.judge_with, compose_task.composed
 
     def judging(*args: Any, **more: Any) -> Any:

@@ -3,7 +3,7 @@
 The print is the very float texture the path tracer gets, interpolated as it does, filtered as its pixels are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +26,8 @@ ROUND_ABOUT_CM = 6.0
 """How far round a point the cloth lies whose light reaches it."""
 _WIDE_PER_CM = 1.0
 _STRIP_ROWS = 48
+AT_ONCE_BYTES = 64 << 20
+"""Of pixels that are shaded together: twenty-five pictures of 1024 px, or one of 4096."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +64,33 @@ def relight_view(
     height_px: int,
     threads: int = 1,
 ) -> tuple[NDArray[np.uint8], Window]:
-    """Shade a view.
+    """Shade a view in one fabric, see `relight_views`."""
+    ((pixels, window),) = relight_views(
+        baked, textures, [fabric], width_px=width_px, height_px=height_px, threads=threads
+    )
+    return pixels, window
+
+
+def relight_views(
+    baked: BakedView,
+    textures: Sequence[PanelTexture] | Print,
+    fabrics: Sequence[str],
+    *,
+    width_px: int,
+    height_px: int,
+    threads: int = 1,
+) -> Iterator[tuple[NDArray[np.uint8], Window]]:
+    """Shade a view in several fabrics: what is gathered of print and light serves all of them.
 
     Args:
         textures: the printed panels, or what `print_for` made of them for this size.
-        fabric: ``#rrggbb``, sRGB.
+        fabrics: ``#rrggbb``, sRGB.
         width_px, height_px: of the whole picture.
         threads: cores to use.
 
-    Returns:
-        The picture's window, ``(h, w, 4) uint8``, sRGB, straight alpha, for `blender.output.write_picture`; and where
-        it lies in the picture.
+    Yields:
+        Of each fabric the picture's window, ``(h, w, 4) uint8``, sRGB, straight alpha, for
+        `blender.output.write_picture`, byte for byte as of that fabric alone; and where it lies in the picture.
 
     Raises:
         BakeTooSmall: for pictures whose shorter side is longer than the bake's.
@@ -81,8 +99,10 @@ def relight_view(
     if not isinstance(textures, Print):
         textures = print_for(baked, textures, width_px=width_px, height_px=height_px)
     near, wide, points = textures.near, textures.wide, transport.points
-    pixels = np.empty((*transport.alpha.shape, 4), np.uint8)
-    cloth = np.array(linear_color(fabric), np.float32) * np.float32(baked.facts["albedo_gain"])
+    gain = np.float32(baked.facts["albedo_gain"])
+    cloths = np.array([linear_color(fabric) for fabric in fabrics], np.float32).reshape(-1, 3) * gain
+    height, width = transport.alpha.shape
+    at_once = max(1, AT_ONCE_BYTES // max(1, 4 * height * width))
 
     def strip(rows: tuple[int, int]) -> None:
         shading.shade(
@@ -90,17 +110,21 @@ def relight_view(
             points.first_mixed, points.extents, points.density, transport.down.start, transport.down.weights,
             transport.across.start, transport.across.weights, transport.per_cover, transport.block_row,
             transport.block_column, near.texels, near.shape, near.frame, wide.texels, wide.shape, wide.frame,
-            transport.light, transport.alpha, cloth, BYTE_OF_LINEAR, pixels,
+            transport.light, transport.alpha, some, BYTE_OF_LINEAR, pixels,
         )  # fmt: skip
 
-    strips = list(pairwise([*range(0, len(pixels), _STRIP_ROWS), len(pixels)]))
-    if threads == 1:
-        for rows in strips:
-            strip(rows)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(strip, strips))
-    return pixels, transport.window
+    strips = list(pairwise([*range(0, height, _STRIP_ROWS), height]))
+    for begin in range(0, len(cloths), at_once):
+        some = cloths[begin : begin + at_once]
+        pixels = np.empty((len(some), height, width, 4), np.uint8)
+        if threads == 1:
+            for rows in strips:
+                strip(rows)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(strip, strips))
+        for picture in pixels:
+            yield picture, transport.window
 
 
 def printed(baked: BakedView, textures: Sequence[PanelTexture], *, width_px: int, height_px: int) -> NDArray[np.bool_]:

@@ -140,6 +140,32 @@ def _parts(u: float, v: float) -> int:
 
 
 @kernel
+def _lay(
+    light: Float,
+    alpha: NDArray[np.uint8],
+    inks: Float,
+    arounds: Float,
+    fabric: Float,
+    code: NDArray[np.uint8],
+    pixels: NDArray[np.uint8],
+) -> None:
+    """Lay print and light onto a row of one fabric: ``pixels (w, 4)``."""
+    channels, one = light.shape[2], np.float32(1)
+    for x in range(len(alpha)):
+        pixels[x, 3] = alpha[x]
+        if alpha[x] == 0:
+            pixels[x, 0] = pixels[x, 1] = pixels[x, 2] = 0
+            continue
+        for c in range(3):
+            k = c if channels == 3 else 0
+            albedo = fabric[c] * (one - inks[x, 3]) + inks[x, c]
+            near = fabric[c] * (one - arounds[x, 3]) + arounds[x, c]
+            value = light[x, 0, k] + albedo * (light[x, 1, k] + near * light[x, 2, k])
+            value = min(max(value, np.float32(0)), one)
+            pixels[x, c] = code[int(value * np.float32(65535) + np.float32(0.5))]
+
+
+@kernel
 def shade(
     first: int,
     last: int,
@@ -166,16 +192,17 @@ def shade(
     wide_frame: Float,
     light: Float,
     alpha: NDArray[np.uint8],
-    fabric: Float,
+    fabrics: Float,
     code: NDArray[np.uint8],
     pixels: NDArray[np.uint8],
 ) -> None:
-    """Shade rows ``first`` to ``last`` of a picture's window into ``pixels`` (h, w, 4), sRGB, straight alpha.
+    """Shade rows ``first`` to ``last`` of a picture's window into ``pixels`` (n, h, w, 4), sRGB, straight alpha.
 
+    Of each of ``fabrics`` (n, 3), linear, a picture: what is gathered of print and light serves them all, row by row.
     The print is gathered at the sub-samples and filtered to the pixels, across and then down; A is that over the
     fabric, Ā the wide print over the fabric, and the light is ``S + A·D + A·Ā·M``.
     """
-    columns, width = panel.shape[1], pixels.shape[1]
+    columns, width = panel.shape[1], pixels.shape[2]
     taps_down, taps_across = down.shape[1], across.shape[1]
     top = down_start[first]
     bottom = down_start[last - 1] + taps_down
@@ -278,19 +305,16 @@ def shade(
             narrow[row - top, x, 0], narrow[row - top, x, 1] = red, green
             narrow[row - top, x, 2], narrow[row - top, x, 3] = blue, cover
         line[low : high + 1] = 0
-    channels = light.shape[3]
-    ink = np.zeros(4, np.float32)
-    around = np.zeros((1, 4), np.float32)
+    inks, arounds = np.zeros((width, 4), np.float32), np.zeros((width, 4), np.float32)
     for y in range(first, last):
         begin = down_start[y] - top
         leftmost, rightmost = width, 0
         for tap in range(taps_down):
             leftmost, rightmost = min(leftmost, from_x[begin + tap]), max(rightmost, to_x[begin + tap])
         for x in range(width):
-            pixels[y, x, 3] = alpha[y, x]
             if alpha[y, x] == 0:
-                pixels[y, x, 0] = pixels[y, x, 1] = pixels[y, x, 2] = 0
                 continue
+            ink = inks[x]
             ink[:] = 0
             if leftmost <= x < rightmost:
                 for tap in range(taps_down):
@@ -301,7 +325,7 @@ def shade(
                 for c in range(4):
                     ink[c] *= per_cover[y, x]
                 ink[3] = min(ink[3], one)
-            around[0] = 0
+            arounds[x] = 0
             by, bx = block_row[y], block_column[x]
             which = panel[by, bx]
             if which < UNPRINTED and wide_shape[which, 2] > 0:
@@ -310,12 +334,7 @@ def shade(
                 _sample(
                     wide_texels, wide_shape[which, 0], wide_shape[which, 1], wide_shape[which, 2],
                     x_cm * wide_frame[which, 0] + wide_frame[which, 1],
-                    y_cm * wide_frame[which, 2] + wide_frame[which, 3], around, 0,
+                    y_cm * wide_frame[which, 2] + wide_frame[which, 3], arounds, x,
                 )  # fmt: skip
-            for c in range(3):
-                k = c if channels == 3 else 0
-                albedo = fabric[c] * (one - ink[3]) + ink[c]
-                near = fabric[c] * (one - around[0, 3]) + around[0, c]
-                value = light[y, x, 0, k] + albedo * (light[y, x, 1, k] + near * light[y, x, 2, k])
-                value = min(max(value, np.float32(0)), one)
-                pixels[y, x, c] = code[int(value * np.float32(65535) + np.float32(0.5))]
+        for n in range(len(fabrics)):
+            _lay(light[y], alpha[y], inks, arounds, fabrics[n], code, pixels[n, y])

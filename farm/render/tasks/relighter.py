@@ -15,7 +15,7 @@ from blender.protocol import ViewOrder, ViewReport
 from blender.shadow import shade_of
 from farm.errors import BakeMissing
 from farm.picture.baked_view import BakedView
-from farm.picture.relight import Print, print_for, relight_view
+from farm.picture.relight import Print, print_for, relight_view, relight_views
 from farm.picture.texture import PanelTexture
 from farm.render import bakes
 from farm.render.bakes import Bake, BakedPart
@@ -148,8 +148,8 @@ class Relighter:
         baked = self._shelf.take(self._store, part, self._folder)
         size = {"width_px": first.width_px, "height_px": first.height_px}
         prints, shade = _texels.of(baked, textures, **size), shade_of(first)
-        for order in orders:
-            pixels, window = relight_view(baked, prints, order.fabric_color, **size, threads=self._threads)
+        fabrics = [order.fabric_color for order in orders]
+        for pixels, window in relight_views(baked, prints, fabrics, **size, threads=self._threads):
             out = io.BytesIO()
             write_picture(pixels, window, out, **size, background=first.background, format=first.format, shade=shade)
             yield Relit(out.getvalue(), bake.renderer)

@@ -12,9 +12,19 @@ GAIN = 0.9
 
 
 def flat_bake(
-    size_px: int = 64, *, diffuse: float = 0.8, specular: float = 0.02, mutual: float = 0.1, margin_px: int = 8
+    size_px: int = 64,
+    *,
+    diffuse: float = 0.8,
+    specular: float = 0.02,
+    mutual: float = 0.1,
+    margin_px: int = 8,
+    short_px: int = 0,
 ) -> bytes:
-    """The front panel seen straight on, its origin in the picture's left top corner, in a rim of nothing."""
+    """The front panel seen straight on, its origin in the picture's left top corner, in a rim of nothing.
+
+    Args:
+        short_px: rows that are missing at the cloth's lower end.
+    """
     side = size_px - 2 * margin_px
     pixel = margin_px + 0.5 + np.arange(side)
     x_cm, y_cm = np.meshgrid(pixel / PER_CM, pixel / PER_CM)
@@ -39,4 +49,8 @@ def flat_bake(
         "mixed_place": np.zeros((0, 16, 2), np.uint16),
         "extents": extents,
     }
+    if short_px:
+        facts["window"][3] -= short_px
+        for name in ("specular", "diffuse", "mutual", "alpha", "panel", "place", "slope"):
+            arrays[name] = arrays[name][:-short_px]
     return packed(arrays, facts)

@@ -24,7 +24,7 @@ FABRICS = ("#ffffff", "#101010", "#1f2a44", "#c81e2c", "#0b5d3b", "#f4d03f", "#7
 @pytest.fixture
 def relighter(tmp_path: Path) -> Relighter:
     store = MemoryStore()
-    data = flat_bake()
+    data = flat_bake(short_px=20)  # wider than high, as no mistake of rows for columns survives
     store.put("front", data, content_type="application/octet-stream")
     part = BakedPart(
         name="front_0deg", key="front", sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data), samples=1,
