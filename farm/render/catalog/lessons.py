@@ -9,11 +9,13 @@ from farm.render.estimate import CYCLES, PRINT, RELIGHT, RUN_SHARE, RUN_START, K
 
 COLD = 0.02
 """What pictures weigh that a process made while it was still warming up: only where nothing better is known."""
-OF_A_RUN = 30.0
-"""What a whole run weighs."""
+OF_A_RUN = 100.0
+"""What a whole run weighs: half of all that is known."""
 LEAST_RUN_S = 5.0
 SHARES = (0.8, 4.0)
 """Beyond it a run stood still for reasons of its own."""
+MOST_START_S = 15.0
+"""What is longer happens once: a farm's very first workers compile and open everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ def of_run(*, start_s: float, moving_s: float, slots: int, work_s: float) -> lis
         moving_s: from there to its end, on so many slots.
         work_s: of all its rows, in the workers.
     """
-    found = [Lesson(name=RUN_START, mean_s=start_s, weight=OF_A_RUN)]
+    found = [Lesson(name=RUN_START, mean_s=min(start_s, MOST_START_S), weight=OF_A_RUN)]
     if work_s >= LEAST_RUN_S:
         share = min(max(moving_s * slots / work_s, SHARES[0]), SHARES[1])
         found.append(Lesson(name=RUN_SHARE, mean_s=share, weight=OF_A_RUN))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from farm.render.catalog.lessons import COLD, OF_A_RUN, Lesson, of_job, of_rows, of_run
+from farm.render.catalog.lessons import COLD, MOST_START_S, OF_A_RUN, Lesson, of_job, of_rows, of_run
 
 REQUEST = {"size": 512, "format": "jpeg", "samples": 16, "mode": "images-only", "model": False}
 
@@ -54,4 +54,5 @@ def test_a_run_tells_how_long_it_starts_and_how_crowded_it_is() -> None:
     start, share = of_run(start_s=4.0, moving_s=60.0, slots=2, work_s=100.0)
     assert (start.mean_s, share.mean_s, share.weight) == (4.0, pytest.approx(1.2), OF_A_RUN)
     assert of_run(start_s=4.0, moving_s=6000.0, slots=2, work_s=100.0)[1].mean_s == 4.0, "it stood still for something"
+    assert of_run(start_s=90.0, moving_s=60.0, slots=2, work_s=100.0)[0].mean_s == MOST_START_S
     assert len(of_run(start_s=4.0, moving_s=1.0, slots=2, work_s=1.0)) == 1, "of so little the share tells nothing"
