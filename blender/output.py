@@ -8,10 +8,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
-from PIL.PngImagePlugin import PngInfo
 
 from blender.edges import clean_edges
 from blender.kernel import kernel
+from blender.plain_png import SMALL, SRGB, plain_png
 from blender.shadow import Shade
 from blender.texture import linear_to_srgb, srgb_to_linear
 
@@ -56,9 +56,11 @@ def write_picture(
         if shade is not None:
             picture = with_shadow(picture, shade)
     if format == "png":
-        chunks = PngInfo()
-        chunks.add(b"sRGB", b"\0")  # Without it, some viewers show the colours as the screen happens to have them.
-        picture.save(out, "PNG", compress_level=4, pnginfo=chunks)
+        data = plain_png(np.asarray(picture), level=SMALL, chunks=(SRGB,))
+        if isinstance(out, Path):
+            out.write_bytes(data)
+        else:
+            out.write(data)
     elif format == "jpeg":
         picture.save(out, "JPEG", quality=93, subsampling=0, icc_profile=srgb_profile())
     elif format == "avif":

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-PICTURE_VERSION = 2
+PICTURE_VERSION = 3
 """Raised when the composer or the renderer changes what the same request looks like."""
 
 MODEL = "model"

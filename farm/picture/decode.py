@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from blender.plain_png import plain_png
 from farm.errors import BadDesign, DesignNotAnImage, DesignTooLarge, DesignTooManyPixels, DesignTruncated
 from farm.picture.jpeg import SIGNATURE as JPEG_SIGNATURE
 from farm.picture.jpeg import orientation, parse_jpeg
 from farm.picture.notice import Notice
-from farm.picture.plain_png import plain_png
 from farm.picture.png import SIGNATURE as PNG_SIGNATURE
 from farm.picture.png import decode_rows, parse_png
 

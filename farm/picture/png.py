@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from blender.plain_png import SIGNATURE as SIGNATURE
 from farm.errors import DesignNotAnImage, DesignTruncated
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
 """The largest real profiles (printers' lookup tables) have about 2 MB; a compressed one may claim gigabytes."""
 

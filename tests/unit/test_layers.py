@@ -73,6 +73,7 @@ PLAIN = (
     "blender.seal",
     "blender.output",
     "blender.pixel_places",
+    "blender.plain_png",
     "blender.shadow",
     "blender.texture",
 )

@@ -1,6 +1,5 @@
 """Composing as a task: designs and placements in, one texture per printed panel out, in the object store."""
 
-import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from blender.plain_png import plain_png
 from farm.domain import keys
 from farm.domain.panel import PanelShape, Rect
 from farm.domain.placement import Panel, Placement
@@ -100,11 +99,10 @@ def rehearse() -> None:
 
 
 def _store(task: ComposeTask, store: ObjectStore, texture: PanelTexture) -> TextureRef:
-    out = io.BytesIO()
     # Read again within seconds and then thrown away: speed counts, not size.
-    Image.fromarray(texture.pixels).save(out, "PNG", compress_level=1)
+    data = plain_png(texture.pixels)
     key = f"{keys.work(task.tenant, task.job_id, task.token)}{texture.panel}.png"
-    sha256 = store.put(key, out.getvalue(), content_type="image/png")
+    sha256 = store.put(key, data, content_type="image/png")
     return TextureRef(
         panel=texture.panel,
         key=key,

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from blender.plain_png import SIGNATURE
 from blender.protocol import VIEW_AZIMUTH_DEG, ViewOrder
 from blender.shadow import shade_of
 from farm.errors import TemplateBroken
@@ -112,6 +114,13 @@ def _view(order: ViewOrder) -> str | None:
 
 def _decoded(data: bytes) -> tuple[NDArray[np.uint8], tuple[int, int], str]:
     """Pixels ``(H, W, 4) uint8``, sRGB, straight alpha, or ``(H, W, 3)``; width and height; the format's name."""
+    if data.startswith(SIGNATURE):
+        try:
+            found = np.asarray(imagecodecs.png_decode(data))  # a quarter of the time
+        except (imagecodecs.PngError, RuntimeError, ValueError) as error:
+            raise OSError(f"PNG: {error}") from error
+        if found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] in (3, 4):
+            return found, (found.shape[1], found.shape[0]), "png"
     with Image.open(io.BytesIO(data)) as picture:
         pixels = picture if picture.mode in ("RGB", "RGBA") else picture.convert("RGBA")
         return np.asarray(pixels), picture.size, str(picture.format).lower()

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from blender.plain_png import SMALL, SRGB, plain_png
 from farm.picture.decode import DecodeLimits, decode
-from farm.picture.plain_png import plain_png
 from farm.picture.png import SIGNATURE, parse_png
 
 
@@ -39,6 +39,16 @@ def test_nothing_else_is_in_it() -> None:
     assert names == [b"IHDR", b"IDAT", b"IEND"]
     assert at == len(png)
     assert parse_png(png).bit_depth == 8
+
+
+def test_a_chunk_that_is_asked_for_stands_before_the_data() -> None:
+    pixels = picture(20, 30, 3)
+    png = plain_png(pixels, level=SMALL, chunks=(SRGB,))
+    assert png[len(SIGNATURE) + 25 :][4:8] == b"sRGB"
+    with Image.open(io.BytesIO(png)) as read:
+        read.load()
+        assert read.info["srgb"] == 0
+        assert np.array_equal(np.asarray(read), pixels)
 
 
 def test_views_of_larger_pictures_are_written_as_they_look() -> None:
