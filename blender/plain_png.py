@@ -20,6 +20,8 @@ _UP = 2
 """Each byte less the one above it: flat areas and gradients become zeros, and numpy does it in one pass."""
 _COLOUR = {3: 2, 4: 6}
 """Channels to PNG's number for them."""
+_PIECE_BYTES = 1 << 30
+"""Of a chunk: PNG's lengths have 31 bits."""
 
 
 def plain_png(pixels: NDArray[np.uint8], *, level: int = FAST, chunks: tuple[tuple[bytes, bytes], ...] = ()) -> bytes:
@@ -37,17 +39,16 @@ def plain_png(pixels: NDArray[np.uint8], *, level: int = FAST, chunks: tuple[tup
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR[channels], 0, 0, 0)
-    packed = bytes(deflate_encode(filtered, level=level))
-    return b"".join(
-        (SIGNATURE, _chunk(b"IHDR", header), *(_chunk(*one) for one in chunks), *_pieces(packed), _chunk(b"IEND", b""))
-    )
+    packed = memoryview(deflate_encode(filtered, level=level))
+    pieces = [packed[at : at + _PIECE_BYTES] for at in range(0, len(packed), _PIECE_BYTES)]
+    every: list[tuple[bytes, bytes | memoryview]] = [
+        (b"IHDR", header),
+        *chunks,
+        *((b"IDAT", piece) for piece in pieces),
+        (b"IEND", b""),
+    ]
+    return b"".join((SIGNATURE, *(part for name, body in every for part in _chunk(name, body))))
 
 
-def _pieces(packed: bytes) -> list[bytes]:
-    """``IDAT`` chunks: PNG's lengths have 31 bits."""
-    size = 1 << 30
-    return [_chunk(b"IDAT", packed[at : at + size]) for at in range(0, len(packed), size)]
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return b"".join((struct.pack(">I", len(body)), name, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))))
+def _chunk(name: bytes, body: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
+    return struct.pack(">I", len(body)), name, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))

@@ -115,10 +115,12 @@ class FarmService:
         if not is_new and await self.sagas.records.get(job_id) is not None:
             raise AlreadyExists(kind="job", id=job_id)
         engine = await blocking(choose, self.settings, self.objects, prepared.request, prepared.template)
-        # A prefix of its own: two callers may want the same id at once, and only one of them gets it.
-        prefix = f"{keys.uploads(tenant, job_id)}{new_token()}/"
+        # Names of its own: two may want the same id at once, and only one of them gets it. No folder of its own:
+        # a store of files would have to sync one more.
+        begins = f"{keys.uploads(tenant, job_id)}{new_token()}-"
+        names = [f"{begins}{index}.png" for index in range(len(prepared.designs))]
         try:
-            uploads = [await self._upload(prefix, index, item) for index, item in enumerate(prepared.designs)]
+            uploads = [await self._upload(*each) for each in zip(names, prepared.designs, strict=True)]
             data = {
                 "tenant": tenant,
                 "request": dict(prepared.request),
@@ -138,18 +140,17 @@ class FarmService:
             projection = projector(self.objects.url)(job_id, fold([entry]), [entry])
             await self.sagas.journal.create(job_id, [Draft(kind=EntryKind.CREATED, data=data)], projection)
         except AlreadyExists:
-            await blocking(self.objects.delete_prefix, prefix)
+            await blocking(self.objects.delete, names)
             raise
         except BaseException:
             # Whether or not the journal took the job: if it did, the coordinator finds the upload gone only when
             # nobody ever learned the job's id; else nothing may stay behind.
             if await self._was_not_accepted(job_id):
-                await blocking(self.objects.delete_prefix, prefix)
+                await blocking(self.objects.delete, names)
             raise
         return (await self._with_live([json.loads(json.dumps(projection.record))]))[0]
 
-    async def _upload(self, prefix: str, index: int, design: PreparedDesign) -> dict[str, Any]:
-        key = f"{prefix}{index}.png"
+    async def _upload(self, key: str, design: PreparedDesign) -> dict[str, Any]:
         await blocking(self.objects.put, key, design.data, content_type="image/png")
         return {
             "key": key,

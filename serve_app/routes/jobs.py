@@ -93,14 +93,18 @@ async def submit(
         # Without a key nobody can have heard of this id before.
         return await _accept(request, services, who, prepared, job_id, force=force, repeats=idempotency_key is not None)
 
+    if idempotency_key is None:
+        return await make(_new_id())  # nothing is to be remembered of what was sent
     digest = digest_of(intake.digest, "force") if force else intake.digest
     return await services.answers.once(_operation(who, "submit", idempotency_key, digest), make)
 
 
 def _operation(who: Principal, name: str, key: str | None, digest: str) -> Operation:
-    return Operation(
-        tenant=who.tenant, name=name, key=key, digest=digest, new_id=lambda: new_job_id(int(time.time() * 1000))
-    )
+    return Operation(tenant=who.tenant, name=name, key=key, digest=digest, new_id=_new_id)
+
+
+def _new_id() -> str:
+    return new_job_id(int(time.time() * 1000))
 
 
 @router.put("/{job_id}", status_code=202, responses=_ACCEPTED | problems(404, 409, 413, 415), openapi_extra=JOB_BODY)
