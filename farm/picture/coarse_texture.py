@@ -7,7 +7,7 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.picture.kernel import kernel
+from farm.picture.kernel import kernel, read_only
 from farm.picture.light import LINEAR_OF_BYTE
 from farm.picture.texture import PanelTexture
 
@@ -59,7 +59,7 @@ def _coarse(texture: PanelTexture) -> tuple[Float, float, float]:
     block_x = max(1, int(width / texture.width_cm / PER_CM))
     block_y = max(1, int(height / texture.height_cm / PER_CM))
     result = np.zeros((-(-height // block_y) + 2, -(-width // block_x) + 2, 4), np.float32)
-    _average_blocks(np.ascontiguousarray(texture.pixels), LINEAR_OF_BYTE, block_x, block_y, result)
+    _average_blocks(read_only(texture.pixels), LINEAR_OF_BYTE, block_x, block_y, result)
     return result, width / texture.width_cm / block_x, height / texture.height_cm / block_y
 
 

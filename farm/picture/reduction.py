@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from farm.picture.kernel import kernel
+from farm.picture.kernel import kernel, read_only
 from farm.picture.light import LINEAR_OF_BYTE
 
 Float = NDArray[np.float32]
@@ -42,7 +42,7 @@ def looked_at(picture: NDArray[np.uint8], side: int) -> tuple[Float, Tally]:
     height, width = picture.shape[:2]
     reduced = np.empty((side, side, 4), np.float32)
     figures = np.zeros(8, np.int64)
-    _look(np.ascontiguousarray(picture), LINEAR_OF_BYTE, _edges(height, side), _edges(width, side), reduced, figures)
+    _look(read_only(picture), LINEAR_OF_BYTE, _edges(height, side), _edges(width, side), reduced, figures)
     visible = int(figures[0])
     mean, squares = figures[1:4] / max(visible, 1), figures[4:7] / max(visible, 1)
     spread = float(np.sqrt(np.maximum(squares - mean**2, 0)).max())

@@ -78,22 +78,38 @@ def cover(
     points: Points, down_start: NDArray[np.int64], down: Float, across_start: NDArray[np.int64], across: Float
 ) -> Float:
     """How much of the pixel filter falls on cloth: ``(h, w) float32``."""
-    seen = (
-        (points.panel != EMPTY)[:, :, None, None].repeat(SIDE * SIDE, axis=2).reshape(*points.panel.shape, SIDE, SIDE)
-    )
-    seen[points.panel == MIXED] = (points.mixed_panel != EMPTY).reshape(-1, SIDE, SIDE)
-    step = SIDE // points.density
-    rows, columns = points.panel.shape
-    parts = seen.reshape(rows, columns, points.density, step, points.density, step).mean(axis=(3, 5))
-    fine = parts.swapaxes(1, 2)
-    flat = fine.reshape(rows * points.density, -1).astype(np.float32)
-    narrow = np.zeros((flat.shape[0], len(across_start)), np.float32)
-    for tap in range(across.shape[1]):
-        narrow += flat[:, across_start + tap] * across[:, tap]
+    density, step = points.density, SIDE // points.density
+    seen = np.repeat(np.repeat((points.panel != EMPTY).astype(np.float32), density, axis=0), density, axis=1)
+    rows, columns = np.nonzero(points.panel == MIXED)
+    parts = (points.mixed_panel != EMPTY).reshape(-1, density, step, density, step).mean(axis=(2, 4))
+    for down_part in range(density):
+        for across_part in range(density):
+            seen[rows * density + down_part, columns * density + across_part] = parts[:, down_part, across_part]
     result = np.zeros((len(down_start), len(across_start)), np.float32)
-    for tap in range(down.shape[1]):
-        result += narrow[down_start + tap] * down[:, tap, None]
+    _filter(seen, down_start, down, across_start, across, result)
     return result
+
+
+@kernel
+def _filter(
+    seen: Float,
+    down_start: NDArray[np.int64],
+    down: Float,
+    across_start: NDArray[np.int64],
+    across: Float,
+    result: Float,
+) -> None:
+    """Add what falls on each pixel of ``result`` (h, w) to it: across first, then down."""
+    narrow = np.zeros((seen.shape[0], result.shape[1]), np.float32)
+    for y in range(seen.shape[0]):
+        for x in range(result.shape[1]):
+            for tap in range(across.shape[1]):
+                narrow[y, x] += seen[y, across_start[x] + tap] * across[x, tap]
+    for y in range(result.shape[0]):
+        for tap in range(down.shape[1]):
+            row, weight = narrow[down_start[y] + tap], down[y, tap]
+            for x in range(result.shape[1]):
+                result[y, x] += row[x] * weight
 
 
 @kernel

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from farm.picture.light import LINEAR_OF_BYTE
-from farm.picture.reduction import looked_at, resized
+from farm.picture.reduction import _look, looked_at, resized
 
 
 def _picture(side: int, channels: int) -> np.ndarray:
@@ -37,3 +37,13 @@ def test_the_tally_is_of_the_visible_pixels(channels: int) -> None:
 def test_nothing_visible_has_no_figures() -> None:
     _, tally = looked_at(np.zeros((16, 16, 4), np.uint8), 8)
     assert (tally.visible, tally.spread, tally.brightest) == (0, 0.0, 0)
+
+
+def test_pictures_that_can_be_written_to_and_such_that_cannot_need_one_loop() -> None:
+    picture = _picture(24, 4)
+    looked_at(picture, 8)
+    before = len(_look.signatures)
+    picture.setflags(write=False)
+    looked_at(picture, 8)
+    looked_at(np.asfortranarray(picture), 8)
+    assert len(_look.signatures) == before == 1
