@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-import redis.asyncio
-
+from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_turnstile import Passage, RedisTurnstile, Tally
 from farm.domain.access import Principal
 from farm.errors import TooManyRequests
@@ -35,13 +34,13 @@ class Limiter:
         self._what = what
 
     @classmethod
-    def of(cls, client: redis.asyncio.Redis, per_minute: int, *, what: str = "requests") -> Self:
-        """The limiter that counts in the store ``client`` speaks to, over its connections.
+    def of(cls, link: RedisLink, per_minute: int, *, what: str = "requests") -> Self:
+        """The limiter that counts in the store behind ``link``, together with what else is asked of it.
 
         Args:
             what: is counted, in words.
         """
-        return cls(RedisTurnstile(client, per_minute), what=what)
+        return cls(RedisTurnstile(link, per_minute), what=what)
 
     async def admit(self, token: str) -> tuple[Principal, Allowance] | None:
         """Whom a token lets in, counted; ``None`` where it opens nothing.

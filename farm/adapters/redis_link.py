@@ -1,7 +1,7 @@
 """The link to Redis: scripts from many sagas at once, gathered into few round trips, on disk when answered.
 
 Whatever is asked while a round trip is under way goes out together with the next one. So a thousand sagas share a
-connection, and Redis writes their appends to disk in one go.
+connection, and Redis writes their appends to disk in one go. What only reads never waits for others' writes.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from farm.adapters.redis_scripts import Script
 from farm.errors import FarmError, InvalidRequest, StoreUnavailable
 
 LANES = 2
-"""Round trips under way at once: while one waits for the disk, the other's answers are worked on."""
+"""Round trips of a kind under way at once: while one waits for the disk, the other's answers are worked on."""
 BATCH = 256
 SLICE_S = 2.0
 """A blocking read is repeated in slices shorter than the timeout by which a dead server is noticed."""
@@ -57,8 +57,9 @@ class RedisLink:
         self.client = connections.client
         self.followers = connections.followers
         self._owner = owner
-        self._waiting: deque[_Asked] = deque()
-        self._lanes: set[asyncio.Task[None]] = set()
+        # By whether it must be on disk when it is answered.
+        self._waiting: dict[bool, deque[_Asked]] = {durable: deque() for durable in (False, True)}
+        self._lanes: dict[bool, set[asyncio.Task[None]]] = {durable: set() for durable in (False, True)}
 
     def key(self, *parts: str) -> str:
         return ":".join((self.namespace, *parts))
@@ -77,24 +78,24 @@ class RedisLink:
             texts = tuple(str(argument).encode() for argument in (self.namespace, *arguments))
         except UnicodeEncodeError as error:
             raise InvalidRequest(reason="a text is not valid Unicode") from error
-        self._waiting.append(_Asked(script, texts, durable, answer))
-        if len(self._lanes) < LANES:
-            lane = asyncio.create_task(self._run_lane(), name="redis-lane")
-            self._lanes.add(lane)
+        self._waiting[durable].append(_Asked(script, texts, durable, answer))
+        if len(self._lanes[durable]) < LANES:
+            lane = asyncio.create_task(self._run_lane(durable), name="redis-lane")
+            self._lanes[durable].add(lane)
         return await answer
 
-    async def _run_lane(self) -> None:
+    async def _run_lane(self, durable: bool) -> None:
         try:
-            await self._empty_queue()
+            await self._empty_queue(self._waiting[durable])
         finally:
             # At once and not by a callback of the task, which comes a moment later: whoever asks in between would wait
             # for a lane that runs no more.
             if (this := asyncio.current_task()) is not None:
-                self._lanes.discard(this)
+                self._lanes[durable].discard(this)
 
-    async def _empty_queue(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+    async def _empty_queue(self, waiting: deque[_Asked]) -> None:
+        while waiting:
+            batch = [waiting.popleft() for _ in range(min(BATCH, len(waiting)))]
             try:
                 with translated():
                     await self._send(batch)
@@ -173,11 +174,13 @@ class RedisLink:
             raise doubt
 
     async def close(self) -> None:
-        for lane in list(self._lanes):
+        lanes = [lane for kind in self._lanes.values() for lane in kind]
+        for lane in lanes:
             lane.cancel()
-        await asyncio.gather(*self._lanes, return_exceptions=True)
-        _refuse(self._waiting, StoreUnavailable(reason="the link was closed"))
-        self._waiting.clear()
+        await asyncio.gather(*lanes, return_exceptions=True)
+        for waiting in self._waiting.values():
+            _refuse(waiting, StoreUnavailable(reason="the link was closed"))
+            waiting.clear()
         if self._owner:
             await self.connections.aclose()
 

@@ -5,25 +5,24 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-import redis.asyncio
-
 from farm.adapters.redis_keys import KEYS
-from farm.adapters.redis_link import translated
+from farm.adapters.redis_link import RedisLink
+from farm.adapters.redis_scripts import script
 from farm.domain.access import ApiKey, Principal, digest_of, split_token
 
 WINDOW_S = 60.0
 
 # A key that is unknown, or whose secret is another, is not counted: else anybody could use up somebody's minute.
-_PASS = """
-local key = ''
-if ARGV[1] ~= '' then
-  key = redis.call('HGET', KEYS[1], ARGV[1])
-  if not key or (ARGV[2] ~= '' and cjson.decode(key).digest ~= ARGV[2]) then return {} end
+# The rest of its arguments: the keys of all keys and of this count, key's id, digest, limit, window in ms.
+_PASS = script("""
+local keys, counted, id, digest, limit, window =
+  ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local text = ''
+if id ~= '' then
+  text = redis.call('HGET', keys, id)
+  if not text or (digest ~= '' and cjson.decode(text).digest ~= digest) then return {} end
 end
-local limit, window = tonumber(ARGV[3]), tonumber(ARGV[4])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local kept = redis.call('HMGET', KEYS[2], 'since', 'count', 'before')
+local kept = redis.call('HMGET', counted, 'since', 'count', 'before')
 local since, count, before = tonumber(kept[1]) or now, tonumber(kept[2]) or 0, tonumber(kept[3]) or 0
 if now < since or now >= since + 2 * window then
   since, count, before = now, 0, 0
@@ -34,11 +33,11 @@ local age = now - since
 local allowed = 0
 if math.floor(before * (window - age) / window) + count + 1 <= limit then
   allowed, count = 1, count + 1
-  redis.call('HSET', KEYS[2], 'since', string.format('%.0f', since), 'count', count, 'before', before)
-  redis.call('PEXPIRE', KEYS[2], 2 * window - age)
+  redis.call('HSET', counted, 'since', string.format('%.0f', since), 'count', count, 'before', before)
+  redis.call('PEXPIRE', counted, 2 * window - age)
 end
-return {key, allowed, count, before, age}
-"""
+return {text, allowed, count, before, age}
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +84,8 @@ class RedisTurnstile:
         limit: of each key in ``window_s``; of each name that `count` is given as well.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, limit: int, *, window_s: float = WINDOW_S) -> None:
-        self._pass = client.register_script(_PASS)
+    def __init__(self, link: RedisLink, limit: int, *, window_s: float = WINDOW_S) -> None:
+        self._link = link
         self._window_s = window_s
         self.limit = limit
 
@@ -128,11 +127,8 @@ class RedisTurnstile:
         return tally
 
     async def _ask(self, key_id: str, digest: str = "", *, name: str = "") -> tuple[Any, Tally | None]:
-        counted = f"farm:rate:{key_id or name}"
-        with translated():
-            found: Any = await self._pass(
-                keys=[KEYS, counted], args=[key_id, digest, self.limit, round(self._window_s * 1000)]
-            )
+        counted, window_ms = f"farm:rate:{key_id or name}", round(self._window_s * 1000)
+        found: Any = await self._link.call(_PASS, KEYS, counted, key_id, digest, self.limit, window_ms)
         if not found:
             return "", None
         text, allowed, count, before, age_ms = found
