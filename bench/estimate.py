@@ -16,6 +16,7 @@ from typing import Any
 from bench.catalogue import items
 from bench.designs import write_designs
 from bench.farms import bench_farm, provide_bake
+from bench.processes import Sampler
 from farm.domain.colour import FABRIC_NAMES
 from farm.domain.ids import DEFAULT_TENANT
 from farm.domain.view import ALL_VIEWS
@@ -23,6 +24,7 @@ from farm.render.catalog.plan import Planner
 from farm.wiring import Farm, NoWorkers
 
 SIX = "|".join(ALL_VIEWS)
+HEAD = ("catalogue", "pictures", "planned, s", "took, s", "planned ÷ took", "CPU s a picture")
 KINDS: dict[str, dict[str, Any]] = {
     "fronts, 256 px": {"rows": 4, "size": 256, "views": "front_0deg", "fabric_color": "white"},
     "six views, 512 px": {"rows": 1, "size": 512, "views": SIX, "fabric_color": "navy"},
@@ -45,24 +47,28 @@ def write(path: Path, names: list[str], kind: dict[str, Any], scale: int, name: 
             writer.writerow([f"{name}-{number}", names[number % len(names)], "relight", "jpeg", *fields.values()])
 
 
-async def go(farm: Farm, name: str, manifest: Path, designs: Path) -> tuple[float, float, int]:
-    """Plan and run; the seconds planned and taken, and the pictures."""
+async def go(farm: Farm, name: str, manifest: Path, designs: Path) -> tuple[float, float, float, int]:
+    """Plan and run; the seconds planned and taken, the CPU seconds of all processes, and the pictures."""
     planner = Planner(farm.kit(NoWorkers(), NoWorkers()), tenant=DEFAULT_TENANT, cores=os.cpu_count() or 1)
     found = await planner.plan(items(manifest, farm.settings, designs))
-    began_s = time.monotonic()
-    run = await farm.catalogues.start(items(manifest, farm.settings, designs), name=name, manifest=str(manifest))
-    while run["finished_at"] is None:
-        await asyncio.sleep(0.1)
-        run = await farm.catalogues.get(run["id"])
+    sampler = Sampler(farm.settings.home)
+    with sampler:
+        began_s = time.monotonic()
+        run = await farm.catalogues.start(items(manifest, farm.settings, designs), name=name, manifest=str(manifest))
+        while run["finished_at"] is None:
+            await asyncio.sleep(0.1)
+            run = await farm.catalogues.get(run["id"])
+        took_s = time.monotonic() - began_s
     if run["counts"]["completed"] != run["rows"]:
         raise SystemExit(f"{name}: {run['counts']}")
-    return found.seconds, time.monotonic() - began_s, found.views
+    return found.seconds, took_s, sum(sampler.cpu_s().values()), found.views
 
 
 async def measure(chosen: argparse.Namespace, work: Path) -> None:
     names = write_designs(work / "designs", 60, longest_px=1200)
     async with bench_farm() as (farm, _):
-        provide_bake(farm.settings.home, chosen.bakes, 1024)
+        if chosen.bakes:
+            provide_bake(farm.settings.home, chosen.bakes, 1024)
         print(
             "| catalogue | pictures | planned, s | took, s | planned ÷ took |\n| --- " + "| ---: " * 4 + "|", flush=True
         )
@@ -70,9 +76,9 @@ async def measure(chosen: argparse.Namespace, work: Path) -> None:
             for kind, fields in KINDS.items():
                 manifest = work / f"{turn}-{fields['size']}.csv"
                 write(manifest, names, fields, scale, turn.partition(" ")[0])
-                planned_s, took_s, pictures = await go(farm, turn, manifest, work / "designs")
-                share = planned_s / took_s
-                print(f"| {kind}, {turn} | {pictures} | {planned_s:.1f} | {took_s:.1f} | {share:.2f} |", flush=True)
+                planned_s, took_s, cpu_s, pictures = await go(farm, turn, manifest, work / "designs")
+                figures = f"{planned_s:.1f} | {took_s:.1f} | {planned_s / took_s:.2f} | {cpu_s / pictures:.3f}"
+                print(f"| {kind}, {turn} | {pictures} | {figures} |", flush=True)
 
 
 def main() -> None:

@@ -149,6 +149,7 @@ async def open_farm(settings: Settings, *, store_url: str) -> AsyncIterator[Farm
             objects=objects,
             catalog=catalog,
             live=RedisProgressBoard(client),
+            paces=RedisPaceBook(client).read,
             clock=SystemClock(),
             resume_compensation=_Resume(sagas, parts),
             resume_batch=lambda batch: _resume_batch(

@@ -126,6 +126,10 @@ class RowPainters:
             "device": "cpu",
             "warnings": [],
             "views": views,
+            "made": len(views),
+            "alike": 1,
+            "print_s": 0.0025,
+            "cold": False,
         }
 
 
@@ -233,7 +237,7 @@ async def open_catalogue(
             service=shop.service,
             choose=choose,
             fingerprints=fingerprints,
-            paces=RedisPaceBook(link.client),
+            paces=RedisPaceBook(link.client, namespace=place.namespace),
             pace=Pace(0.0, partial(single_jobs, sagas), SystemClock()),
         )
         board = RedisRunBoard(link.client)

@@ -10,7 +10,6 @@ from farm.adapters.redis_link import translated
 from farm.render.catalog.lessons import Lesson, PaceBook
 from farm.render.estimate import Paces
 
-KEY = "farm:paces"
 MOST_KINDS = 200
 """Those that were learned longest ago go."""
 MOST_WEIGHT = 100.0
@@ -44,10 +43,17 @@ return 1
 
 
 class RedisPaceBook:
-    """See `farm.render.catalog.lessons.PaceBook`."""
+    """See `farm.render.catalog.lessons.PaceBook`.
 
-    def __init__(self, client: "redis.asyncio.Redis", now_s: Callable[[], float] = time.time) -> None:
+    Args:
+        namespace: of the farm; two of them on one store learn apart.
+    """
+
+    def __init__(
+        self, client: "redis.asyncio.Redis", *, namespace: str = "farm", now_s: Callable[[], float] = time.time
+    ) -> None:
         self._client = client
+        self._key = f"{namespace}:paces"
         self._now_s = now_s
         self._learn = client.register_script(_LEARN)
 
@@ -58,11 +64,11 @@ class RedisPaceBook:
         for lesson in lessons:
             args += [lesson.name, repr(lesson.mean_s), repr(lesson.weight)]
         with translated():
-            await cast("Awaitable[int]", self._learn(keys=[KEY], args=args))
+            await cast("Awaitable[int]", self._learn(keys=[self._key], args=args))
 
     async def read(self) -> Paces:
         with translated():
-            found = await self._client.hgetall(KEY)
+            found = await self._client.hgetall(self._key)
         return Paces({_text(name): float(_text(told).partition(" ")[0]) for name, told in found.items()})
 
 

@@ -11,16 +11,20 @@ from functools import lru_cache
 from typing import Any, Self
 
 HOUR_S = 3600.0
-RELIT_S, RELIT_PX_S = 0.02, 0.12
+RELIT_S, RELIT_PX_S = 0.03, 0.03
 """Core seconds of a relit view: fixed, and for the pixels of 1024 x 1024."""
-SHARED = 0.8
+SHARED = 0.7
 """What part of that is left where fabrics are shaded together."""
-PRINT_S, PRINT_PX_S = 0.15, 0.1
+PRINT_S, PRINT_PX_S = 0.08, 0.04
 """Core seconds of a design's decoding and of its textures: fixed, and for pictures of 1024 x 1024."""
 CYCLES_S, CYCLES_PX_SAMPLES_S = 1.5, 0.9
 """Core seconds of a path-traced view: fixed, and for the pixels of 1024 x 1024 with one sample."""
 MODEL_S = 5.0
 """Core seconds of an interactive 3D model."""
+ROW_S = 0.02
+"""Core seconds of a row beside its worker: its job, its product."""
+JOB_S = 0.5
+"""Core seconds of a job of its own: steps, tasks, what they write and read."""
 CROWDED = 1.15
 """Cores times seconds of a run for each core second of its rows: the farm works too, and pieces end unevenly."""
 START_S = 6.0
@@ -94,12 +98,12 @@ class Paces:
         nearest = min(found, key=kind.unlike)
         return kind.usual_s * self.learned[str(nearest)] / nearest.usual_s
 
-    def run_s(self, core_s: float, cores: int) -> float:
-        """Seconds that a run of so much work takes on so many cores."""
+    def run_s(self, core_s: float, cores: int, rows: int) -> float:
+        """Seconds that a run of so much work in its workers, on so many rows, takes on so many cores."""
         if not core_s:
             return 0.0
         share, start_s = self.learned.get(RUN_SHARE, CROWDED), self.learned.get(RUN_START, START_S)
-        return start_s + core_s * share / max(1, cores)
+        return start_s + (core_s + rows * ROW_S) * share / max(1, cores)
 
 
 USUAL = Paces()

@@ -6,7 +6,7 @@ from typing import Any
 from farm.domain.request import Engine, Mode
 from farm.domain.shape import sides_px
 from farm.render import bakes, making
-from farm.render.estimate import HOUR_S, MODEL_S, core_seconds
+from farm.render.estimate import HOUR_S, JOB_S, MODEL_S, USUAL, Paces, core_seconds
 from farm.render.ports import ObjectStore
 from farm.render.prepare import Prepared
 from farm.render.results import ResultCache
@@ -15,12 +15,20 @@ from farm.settings import Settings
 
 
 def forecast(
-    settings: Settings, store: ObjectStore, results: ResultCache, prepared: Prepared, *, tenant: str, force: bool
+    settings: Settings,
+    store: ObjectStore,
+    results: ResultCache,
+    prepared: Prepared,
+    *,
+    tenant: str,
+    force: bool,
+    paces: Paces = USUAL,
 ) -> dict[str, Any]:
     """Look ahead; blocking.
 
     Args:
         force: nothing that is kept would be used.
+        paces: what was learned of this farm.
 
     Returns:
         ``engine``: see `farm.render.making`; ``views``: of each its name, its ``fingerprint`` and whether it is
@@ -69,9 +77,10 @@ def forecast(
             found, cached = look(shot)
             views.append({"view": shot.view, "fingerprint": found, "cached": cached})
     kept_frames = sum(look(shot)[1] for shot in shots if shot.frame is not None)
-    core_s = core_seconds(engine.stills, request, sum(not view["cached"] for view in views))
-    core_s += core_seconds(engine.film, request, count - kept_frames) if count else 0.0
+    core_s = core_seconds(engine.stills, request, sum(not view["cached"] for view in views), paces=paces)
+    core_s += core_seconds(engine.film, request, count - kept_frames, paces=paces) if count else 0.0
     core_s += MODEL_S if request.get("model") else 0.0
+    core_s += JOB_S
     return {
         "engine": engine.to_dict(),
         "views": views,

@@ -28,6 +28,7 @@ from farm.errors import (
 )
 from farm.render.audit import in_batch
 from farm.render.deletion import PENDING, Deletion
+from farm.render.estimate import USUAL, Paces
 from farm.render.finding import find
 from farm.render.forecast import forecast
 from farm.render.job_log import saga_lines
@@ -60,6 +61,10 @@ async def _no_batches(batch_id: str) -> None:
     raise NotFound(kind="batch", id=batch_id)
 
 
+async def _nothing_learned() -> Paces:
+    return USUAL
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FarmService:
     """The farm's use cases."""
@@ -72,6 +77,7 @@ class FarmService:
     clock: Clock
     resume_compensation: Callable[[str], Awaitable[None]]
     resume_batch: Callable[[str], Awaitable[None]] = _no_batches
+    paces: Callable[[], Awaitable[Paces]] = _nothing_learned
 
     # --- submit -----------------------------------------------------------------------------------------------------
 
@@ -173,7 +179,14 @@ class FarmService:
             BakeMissing, FilmBakeMissing, BakeTooSmall: as `submit`.
         """
         return await blocking(
-            forecast, self.settings, self.objects, self._results, prepared, tenant=tenant, force=force
+            forecast,
+            self.settings,
+            self.objects,
+            self._results,
+            prepared,
+            tenant=tenant,
+            force=force,
+            paces=await self.paces(),
         )
 
     async def _was_not_accepted(self, job_id: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from farm.render.estimate import CYCLES, PRINT, RELIGHT, RUN_SHARE, RUN_START, Kind, Paces
+from farm.render.estimate import CYCLES, PRINT, RELIGHT, ROW_S, RUN_SHARE, RUN_START, Kind, Paces
 
 COLD = 0.02
 """What pictures weigh that a process made while it was still warming up: only where nothing better is known."""
@@ -84,16 +84,16 @@ def of_job(record: Mapping[str, Any]) -> list[Lesson]:
     return [Lesson(name=str(Kind.of_view(CYCLES, request)), mean_s=cpu_s / len(made), weight=float(len(made)))]
 
 
-def of_run(*, start_s: float, moving_s: float, slots: int, work_s: float) -> list[Lesson]:
+def of_run(*, start_s: float, moving_s: float, slots: int, work_s: float, rows: int) -> list[Lesson]:
     """Of a run of batches that nothing held up.
 
     Args:
         start_s: from its beginning to its first row.
         moving_s: from there to its end, on so many slots.
-        work_s: of all its rows, in the workers.
+        work_s: of all its rows, in the workers; ``rows``: how many they are.
     """
     found = [Lesson(name=RUN_START, mean_s=min(start_s, MOST_START_S), weight=OF_A_RUN)]
     if work_s >= LEAST_RUN_S:
-        share = min(max(moving_s * slots / work_s, SHARES[0]), SHARES[1])
+        share = min(max(moving_s * slots / (work_s + rows * ROW_S), SHARES[0]), SHARES[1])
         found.append(Lesson(name=RUN_SHARE, mean_s=share, weight=OF_A_RUN))
     return found

@@ -125,7 +125,7 @@ class Planner:
             self._plan.lines = max(self._plan.lines, chunk[-1].number)
             self._on_rows(self._plan.rows)
         plan = self._plan
-        plan.seconds = self._paces.run_s(plan.core_s, plan.cores)
+        plan.seconds = self._paces.run_s(plan.core_s, plan.cores, plan.to_render)
         plan.cost = plan.core_s / HOUR_S * self._kit.parts.settings.price_cpu_hour
         plan.currency = self._kit.parts.settings.currency
         return plan

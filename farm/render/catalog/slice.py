@@ -65,10 +65,11 @@ class Slices:
     async def width(self) -> int:
         return 1 + max(1, await self._kit.workers.row_slots())
 
-    async def learn(self, run_id: str, *, start_s: float, moving_s: float, work_s: float) -> None:
+    async def learn(self, run_id: str, *, start_s: float, moving_s: float, work_s: float, rows: int) -> None:
         if run_id not in self._traced:
             slots = await self._kit.workers.row_slots()
-            await self._kit.paces.learn(of_run(start_s=start_s, moving_s=moving_s, slots=slots, work_s=work_s))
+            lessons = of_run(start_s=start_s, moving_s=moving_s, slots=slots, work_s=work_s, rows=rows)
+            await self._kit.paces.learn(lessons)
 
     async def made(self, run_id: str, numbers: Iterable[int]) -> float:
         batches = [batch_id(run_id, number) for number in numbers]

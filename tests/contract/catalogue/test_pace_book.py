@@ -6,7 +6,7 @@ import pytest
 import redis.asyncio
 
 from farm.adapters.embedded_store import EmbeddedStore
-from farm.adapters.redis_pace_book import KEY, MOST_KINDS, MOST_WEIGHT, RedisPaceBook
+from farm.adapters.redis_pace_book import MOST_KINDS, MOST_WEIGHT, RedisPaceBook
 from farm.errors import StoreUnavailable
 from farm.render.catalog.lessons import Lesson
 from farm.render.estimate import Paces
@@ -15,7 +15,7 @@ from farm.render.estimate import Paces
 @pytest.fixture
 async def client(server: EmbeddedStore) -> AsyncIterator["redis.asyncio.Redis"]:
     async with redis.asyncio.Redis.from_url(server.url) as client:
-        await client.delete(KEY)
+        await client.delete("farm:paces")
         yield client
 
 
@@ -28,11 +28,12 @@ async def test_lessons_are_mixed_by_their_weight_and_the_past_fades(client: "red
     await book.learn([Lesson(name="a", mean_s=1.75, weight=1e6)])
     await book.learn([Lesson(name="a", mean_s=0.75, weight=MOST_WEIGHT)])
     assert (await book.read()).learned["a"] == pytest.approx(1.25), "what is known weighs no more than that"
+    assert await RedisPaceBook(client, namespace="other").read() == Paces({})
 
 
 async def test_it_keeps_so_many_kinds_and_those_that_were_learned_last(client: "redis.asyncio.Redis") -> None:
     now_s = iter(range(10_000))
-    book = RedisPaceBook(client, lambda: float(next(now_s)))
+    book = RedisPaceBook(client, now_s=lambda: float(next(now_s)))
     for number in range(MOST_KINDS + 20):
         await book.learn([Lesson(name=f"kind {number}", mean_s=1.0, weight=1.0)])
         await book.learn([Lesson(name="kind 0", mean_s=1.0, weight=1.0)])
@@ -43,7 +44,7 @@ async def test_it_keeps_so_many_kinds_and_those_that_were_learned_last(client: "
 
 
 async def test_what_is_damaged_is_learned_anew(client: "redis.asyncio.Redis") -> None:
-    await client.hset(KEY, "a", "1 nonsense 3")
+    await client.hset("farm:paces", "a", "1 nonsense 3")
     await RedisPaceBook(client).learn([Lesson(name="a", mean_s=3.0, weight=1.0)])
     assert (await RedisPaceBook(client).read()).learned == {"a": 3.0}
 

@@ -11,6 +11,8 @@ import pytest
 from farm.adapters.memory_heartbeat import MemoryProgressBoard
 from farm.domain import keys
 from farm.errors import BadPicture, BlenderCrashed, Conflict, FetchFailed
+from farm.render.catalog.plan import Plan, Planner
+from farm.render.estimate import CROWDED, ROW_S
 from tests.catalogue_shop import CatalogueShop, open_catalogue
 from tests.crash.places import Place
 from tests.workshop import prepared
@@ -71,6 +73,23 @@ async def test_its_movement_is_seen_row_by_row_within_a_slice(place: Place) -> N
             ended = await farm.ended(run_id)
     assert seen == [(made, 0) for made in range(12)], "each row shows while the slice is under way"
     assert (ended["rows_made"], ended["rows_done"], ended["rows_per_s"], ended["seconds_left"]) == (12, 12, None, None)
+
+
+async def test_a_plan_goes_by_what_a_run_taught(farm: CatalogueShop) -> None:
+    async def planned() -> Plan:
+        return await Planner(farm.kit, tenant="default", cores=2, force=True).plan(farm.items(rows(farm, 40)))
+
+    async with farm.running():
+        before = await planned()
+        await farm.ended(await farm.start(rows(farm, 12)))
+        after = await planned()
+    learned = (await farm.kit.paces.read()).learned
+    assert learned["relight/64/png/alone"] == pytest.approx(0.0075), "the painters say how long they took"
+    assert learned["print/64//alone"] == pytest.approx(0.0025)
+    assert (before.views, after.views) == (40, 40)
+    assert after.core_s == pytest.approx(40 * 0.01)
+    assert after.core_s < before.core_s / 5
+    assert after.seconds == pytest.approx(learned["start"] + (40 * 0.01 + 40 * ROW_S) * CROWDED / 2)
 
 
 async def test_a_second_run_renders_nothing_and_a_third_only_what_changed(farm: CatalogueShop) -> None:

@@ -51,8 +51,12 @@ def test_a_traced_job_tells_of_its_views_by_cores() -> None:
 
 
 def test_a_run_tells_how_long_it_starts_and_how_crowded_it_is() -> None:
-    start, share = of_run(start_s=4.0, moving_s=60.0, slots=2, work_s=100.0)
+    start, share = of_run(start_s=4.0, moving_s=60.0, slots=2, work_s=98.0, rows=100)
     assert [start.mean_s, share.mean_s, share.weight] == pytest.approx([4.0, 1.2, OF_A_RUN])
-    assert of_run(start_s=4.0, moving_s=6000.0, slots=2, work_s=100.0)[1].mean_s == 4.0, "it stood still for something"
-    assert of_run(start_s=90.0, moving_s=60.0, slots=2, work_s=100.0)[0].mean_s == MOST_START_S
-    assert len(of_run(start_s=4.0, moving_s=1.0, slots=2, work_s=1.0)) == 1, "of so little the share tells nothing"
+    assert of_run(start_s=4.0, moving_s=6000.0, slots=2, work_s=98.0, rows=100)[1].mean_s == 4.0, (
+        "it stood still for something"
+    )
+    assert of_run(start_s=90.0, moving_s=60.0, slots=2, work_s=98.0, rows=100)[0].mean_s == MOST_START_S
+    assert len(of_run(start_s=4.0, moving_s=1.0, slots=2, work_s=1.0, rows=1)) == 1, (
+        "of so little the share tells nothing"
+    )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from farm.render.estimate import CROWDED, PRINT, RUN_SHARE, RUN_START, START_S, Kind, Paces, core_seconds
+from farm.render.estimate import CROWDED, PRINT, ROW_S, RUN_SHARE, RUN_START, START_S, Kind, Paces, core_seconds
 
 
 def request(**more: Any) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def test_a_kind_is_told_by_its_name() -> None:
 
 def test_before_anything_was_learned_it_has_sane_figures() -> None:
     small, large = core_seconds("relight", request(size=256)), core_seconds("relight", request(size=1024))
-    assert 0.1 < small < large < 1.0
+    assert 0.05 < small < large < 1.0
     assert core_seconds("cycles", request()) > 5
     assert core_seconds("relight", request(), 0) == 0
     together = core_seconds("relight", request(), shared=True, prints=1 / 17)
@@ -46,6 +46,6 @@ def test_what_was_made_here_counts_and_what_was_not_goes_by_the_likest() -> None
 
 
 def test_a_run_takes_its_start_and_its_work_on_the_cores() -> None:
-    assert Paces().run_s(100.0, 4) == pytest.approx(START_S + 25 * CROWDED)
-    assert Paces({RUN_SHARE: 2.0, RUN_START: 1.0}).run_s(100.0, 4) == pytest.approx(51.0)
-    assert Paces().run_s(0.0, 4) == 0.0
+    assert Paces().run_s(100.0, 4, 50) == pytest.approx(START_S + (100 + 50 * ROW_S) / 4 * CROWDED)
+    assert Paces({RUN_SHARE: 2.0, RUN_START: 1.0}).run_s(100.0, 4, 0) == pytest.approx(51.0)
+    assert Paces().run_s(0.0, 4, 0) == 0.0
