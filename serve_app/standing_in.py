@@ -138,14 +138,19 @@ class StandIn:
         self._serving = asyncio.create_task(self._server.serve(sockets=[door]))
 
     async def _close(self) -> None:
-        if self._server is not None and self._serving is not None and self._door is not None:
-            _send_on(self._door)
+        server, serving, door = self._server, self._serving, self._door
+        if server is None or serving is None or door is None:
+            return
+        try:
+            _send_on(door)
             await asyncio.sleep(LET_IN_S)
             # The door alone stops to listen: a server of asyncio that is closed drops those whom it has just let in.
-            asyncio.get_running_loop().remove_reader(self._door)
-            self._door.shutdown(socket.SHUT_RD)
+            asyncio.get_running_loop().remove_reader(door)
+            door.shutdown(socket.SHUT_RD)
             await asyncio.sleep(LAST_S)
-            self._server.should_exit = True
-            await self._serving
-        self._server = self._serving = self._door = None
-        self._inode = 0
+            server.should_exit = True
+            await serving
+        finally:
+            door.close()  # a server that is told to end before it began leaves it open
+            self._server = self._serving = self._door = None
+            self._inode = 0
