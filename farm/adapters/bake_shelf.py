@@ -29,6 +29,7 @@ class BakeShelf:
         self._kept = kept
         self._most_bytes = most_bytes
         self._open: OrderedDict[str, BakedView] = OrderedDict()
+        self._opening: dict[str, Lock] = {}
         self._lock = Lock()
 
     @classmethod
@@ -47,14 +48,23 @@ class BakeShelf:
             BakeBroken: when it cannot be read.
         """
         with self._lock:
-            found = self._open.pop(part.sha256, None)
+            opening = self._opening.setdefault(part.sha256, Lock())
+        with opening:  # by one thread, while others open other views
+            with self._lock:
+                found = self._open.get(part.sha256)
             if found is None:
                 places = PanelPlaces(template, self._places)
                 found = BakedView.read(store.get(part.key, sha256=part.sha256), places)
-            self._open[part.sha256] = found
+            self._keep(part.sha256, found)
+        return found
+
+    def _keep(self, sha256: str, view: BakedView) -> None:
+        with self._lock:
+            self._open[sha256] = view
+            self._open.move_to_end(sha256)
             while len(self._open) > self._kept or (len(self._open) > 1 and self._bytes() > self._most_bytes):
-                self._open.popitem(last=False)
-            return found
+                gone, _ = self._open.popitem(last=False)
+                self._opening.pop(gone, None)
 
     def _bytes(self) -> int:
         """Counted anew each time: an open view is fitted to sizes as they are asked for."""

@@ -16,6 +16,7 @@ from farm.errors import InvalidRequest
 from farm.settings import Settings
 
 if TYPE_CHECKING:
+    from farm.cli.early import Early
     from farm.render.prepare import Prepared
 
 _HELP = """
@@ -247,23 +248,28 @@ def render(
         "priority": priority,
         "media": media,
     }
-    prepared = _prepare(settings, {name: value for name, value in given.items() if value is not None}, designs)
+    from farm.cli.early import Early
+
     folder = out_folder or Path("renders") / (designs[0].stem if str(designs[0]) != "-" else "stdin")
-    if dry_run:
-        _show_dry_run(prepared, _forecast(settings, prepared, force=force), as_json=as_json)
-        return
-    from farm.cli.download import check_folder
+    request = {name: value for name, value in given.items() if value is not None}
+    with contextlib.closing(Early(settings)) as early:
+        prepared = _prepare(settings, request, designs, None if dry_run or detach else early)
+        if dry_run:
+            _show_dry_run(prepared, _forecast(settings, prepared, force=force), as_json=as_json)
+            return
+        from farm.cli.download import check_folder
 
-    if not detach:
-        check_folder(folder)
-    _check_engine(settings, prepared)
-    _announce_drills(settings)
-    took_s = time.monotonic() - began_s
-    run = _run(settings, prepared, designs, folder, took_s, force=force, detach=detach, as_json=as_json)
-    sys.exit(asyncio.run(run))
+        if not detach:
+            check_folder(folder)
+        _check_engine(settings, prepared)
+        _announce_drills(settings)
+        took_s = time.monotonic() - began_s
+        run = _run(settings, prepared, designs, folder, took_s, early, force=force, detach=detach, as_json=as_json)
+        status = asyncio.run(run)
+    sys.exit(status)
 
 
-def _prepare(settings: Settings, given: dict[str, Any], files: Sequence[Path]) -> "Prepared":
+def _prepare(settings: Settings, given: dict[str, Any], files: Sequence[Path], early: "Early | None") -> "Prepared":
     from farm.domain.request import parse_request
     from farm.render.prepare import prepare
 
@@ -276,7 +282,10 @@ def _prepare(settings: Settings, given: dict[str, Any], files: Sequence[Path]) -
                 "or render each design with a command of its own"
             )
             raise InvalidRequest(reason=reason, errors=[{"pointer": f"/designs/{number}", "reason": reason}])
-    return prepare(settings, request, [_read(file, settings.design_max_bytes) for file in files])
+    data = [_read(file, settings.design_max_bytes) for file in files]
+    if early is not None:
+        early.begin(request)
+    return prepare(settings, request, data)
 
 
 def _views(text: str | None) -> list[str] | None:
@@ -380,6 +389,7 @@ async def _run(
     designs: Sequence[Path],
     folder: Path,
     decoded_s: float,
+    early: "Early",
     *,
     force: bool,
     detach: bool,
@@ -399,7 +409,7 @@ async def _run(
     outcome: Outcome | None = None
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(shown(settings, progress))
-        arrivals = None if detach else await stack.enter_async_context(arriving(settings, prepared, folder, progress))
+        arrivals = None if detach else await stack.enter_async_context(arriving(early, prepared, folder, progress))
         link = await stack.enter_async_context(FarmLink(settings, Need.FARM, progress))
         # From here on Ctrl-C cancels: heard before the job is accepted, it is obeyed right after.
         interrupts = await stack.enter_async_context(hearing_interrupts())

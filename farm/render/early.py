@@ -6,11 +6,14 @@ will store; whoever shows them compares.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from threading import Event, local
+from typing import Any
 
 from farm.domain.placement import Placement
 from farm.domain.request import Format
@@ -82,6 +85,26 @@ def early_pictures(
         finally:
             for one in coming:
                 one.cancel()
+
+
+def open_views(
+    request: Mapping[str, Any], template: Template, relighter: Relighter, views: "SimpleQueue[str]", stop: Event
+) -> None:
+    """Open one view after the other for `early_pictures` on the same shelf: that takes no design yet.
+
+    Args:
+        request: normalised.
+        views: left to open; shared with others who do the same.
+        stop: set it to have no further one begun.
+
+    Raises:
+        FarmError: as a bake was met; the picture of that view will meet it again.
+    """
+    with suppress(Empty):
+        while not stop.is_set():
+            view = views.get_nowait()
+            out = template.folder / view  # never written
+            relighter.open(still_order(request, view, template=template.folder, out=out, threads=1, device="cpu"))
 
 
 def _textures(prepared: Prepared, template: Template) -> list[PanelTexture]:
