@@ -128,7 +128,7 @@ class Settings:
         1200, "pictures that one key's signed addresses may have made; those at hand are not counted", least=1
     )
     pictures_memory_bytes: int = _setting(
-        400_000_000, "memory in which a process keeps light, designs, prints and finished pictures", least=10_000_000
+        320_000_000, "memory in which a process keeps light, designs, prints and finished pictures", least=10_000_000
     )
     requests_per_minute: int = _setting(1200, "requests one API key may make", least=1)
     queue_max: int = _setting(10_000, "jobs that have not ended, of all tenants; past it new ones get a 503", least=1)

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import farm
 from farm.domain.request import RenderRequest
@@ -81,6 +82,40 @@ def build_api(settings: Settings, opening: Opening) -> FastAPI:
     app.add_middleware(Manners, hosts=Hosts.of(settings.http_hosts), body_max_bytes=settings.body_max_bytes)
     _describe(app)
     return app
+
+
+def build_pictures(settings: Settings, opening: Opening) -> FastAPI:
+    """The pictures alone, for a deployment of their own: the same operations, at the same paths.
+
+    Args:
+        opening: as for `build_api`.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opening() as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(title="Pictures", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    problems.install(app)
+    app.include_router(pictures.router, prefix="/v1")
+    app.add_middleware(Reading)
+    app.add_middleware(Manners, hosts=Hosts.of(settings.http_hosts), body_max_bytes=settings.body_max_bytes)
+    app.add_middleware(WholePath)
+    return app
+
+
+class WholePath:
+    """Undoes what a route prefix does to a path: the operations know where they lie."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "root_path": ""}
+        await self._app(scope, receive, send)
 
 
 def _describe(app: FastAPI) -> None:

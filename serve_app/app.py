@@ -14,13 +14,17 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import HTTPOptions, ProxyLocation
 
+from farm.domain.picture_address import PREFIX
 from farm.errors import ClusterUnavailable
 from farm.log import start_logging
 from farm.settings import Settings
-from serve_app.api import build_api
-from serve_app.services import open_services
+from serve_app.api import build_api, build_pictures
+from serve_app.services import open_services, warmed
 
-NAME = "farm-api"
+NAME, PICTURES = "farm-api", "farm-pictures"
+ROUTER = "ray.serve.experimental.consistent_hash_router.ConsistentHashRouter"
+MAX_PICTURES = 32
+"""Requests for pictures in one replica at once; past them another replica takes more."""
 MAX_ONGOING = 400
 """Requests in one replica at once, event streams among them."""
 
@@ -50,6 +54,29 @@ class Api:
         )
 
 
+@serve.deployment(
+    name="pictures",
+    # More wait at the door of another replica, or here for their turn; as many as there are cores are made at once.
+    max_ongoing_requests=MAX_PICTURES,
+    ray_actor_options={"num_cpus": 0},
+    health_check_period_s=5,
+    graceful_shutdown_timeout_s=10,
+    # Equal requests meet in one replica, which makes their picture once and has the design's print at hand.
+    request_router_config={"request_router_class": ROUTER},
+)
+@serve.ingress()
+class Pictures:
+    """A replica that relights: what it keeps in memory can be made again, so it may die at any time."""
+
+    def __init__(self, settings: Settings, store_url: str) -> None:
+        start_logging(settings, "pictures")
+        self._settings = settings
+        self._store_url = store_url
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return build_pictures(self._settings, lambda: warmed(open_services(self._settings, store_url=self._store_url)))
+
+
 def build_app(args: Mapping[str, Any]) -> Application:
     """The application for a Serve config file; settings come from the environment of the replicas' node.
 
@@ -61,6 +88,22 @@ def build_app(args: Mapping[str, Any]) -> Application:
     return bind(
         settings, store_url=str(args.get("store_url") or settings.redis_url), num_replicas=args.get("num_replicas", 1)
     )
+
+
+def build_pictures_app(args: Mapping[str, Any]) -> Application:
+    """The pictures' application for a Serve config file.
+
+    Args:
+        args: ``store_url``, as for `build_app`.
+    """
+    settings = Settings.load()
+    return bind_pictures(settings, store_url=str(args.get("store_url") or settings.redis_url))
+
+
+def bind_pictures(settings: Settings, *, store_url: str) -> Application:
+    """The pictures' application with everything it needs to know."""
+    deployment: serve.Deployment = Pictures  # type: ignore[assignment]  # the decorators make one, untyped
+    return deployment.bind(settings, store_url)
 
 
 def bind(settings: Settings, *, store_url: str, num_replicas: int | str = 1) -> Application:
@@ -92,7 +135,13 @@ def serving(settings: Settings, *, store_url: str, ray_address: str, host: str, 
                 # Streams end by themselves, and a big upload takes as long as it takes.
                 http_options=HTTPOptions(host=host, port=port, request_timeout_s=None, keep_alive_timeout_s=75),
             )
-            serve.run(bind(settings, store_url=store_url), name=NAME, route_prefix="/")
+            pictures = bind_pictures(settings, store_url=store_url)
+            serve.run_many(
+                [
+                    serve.RunTarget(bind(settings, store_url=store_url), name=NAME, route_prefix="/"),
+                    serve.RunTarget(pictures, name=PICTURES, route_prefix=PREFIX),
+                ]
+            )
         except (RuntimeError, OSError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
             raise ClusterUnavailable(reason=f"the web service did not start: {error}") from error
         yield

@@ -5,6 +5,7 @@ the proxy's process (``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH``), looks at ke
 first, and counts what really comes. The application asks everything again; here only memory is protected.
 """
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farm.adapters.redis_connections import Connections
 from farm.adapters.redis_keys import RedisKeys
+from farm.domain.picture_address import PREFIX
 from farm.errors import BodyTooLarge, FarmError, StoreUnavailable, Unauthorised
 from farm.home.folder import Home
 from farm.settings import Settings
@@ -30,6 +32,8 @@ from serve_app.uploads import Tickets
 
 log = logging.getLogger(__name__)
 
+MEETING_POINT = b"x-session-id"
+"""The header by which Ray Serve's router chooses among replicas that keep something; callers' own is not heeded."""
 LOGIN = "/session"
 LOGIN_BYTES = 16_384
 PATIENCE_S = 5.0
@@ -70,7 +74,7 @@ class Gate:
             return
         answers = _OurAnswers(scope, receive, send)
         try:
-            await self._guarded(scope, receive, answers)
+            await self._guarded(with_meeting_point(scope), receive, answers)
         except Exception:
             # A replica that dies in mid-request also ends as an error of the proxy's own, which would be a bare 500.
             if answers.begun:
@@ -107,6 +111,25 @@ class Gate:
         if limit_bytes is None:
             raise Unauthorised(reason="there is no valid key or session; the body was not read")
         return limit_bytes
+
+
+def with_meeting_point(scope: Scope) -> Scope:
+    """A request for a picture, told from others by what decides which replica makes it.
+
+    By ``GET`` that is tenant and design: equal requests meet where the design's print is at hand. A body is not read
+    here: those who post are told from each other by who they are, and each drags one design about.
+    """
+    path = str(scope["path"])
+    if path != PREFIX and not path.startswith(f"{PREFIX}/"):
+        return scope
+    headers = Headers(scope=scope)
+    if scope["method"] in _NO_BODY:
+        point = path.rpartition("/")[0]
+    else:
+        point = headers.get("authorization", "") + headers.get("cookie", "")
+    own = [(name, value) for name, value in scope["headers"] if name != MEETING_POINT]
+    name = hashlib.sha256(point.encode("utf-8", "surrogateescape")).hexdigest()[:32].encode()
+    return {**scope, "headers": [*own, (MEETING_POINT, name)]}
 
 
 class _OurAnswers:

@@ -1,10 +1,11 @@
 """What the operations work with: the farm as its clients see it, and how they ask for it."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -14,7 +15,7 @@ from fastapi import Depends, Request
 from farm.adapters.bake_shelf import BakeShelf
 from farm.adapters.redis_board import RedisBoard
 from farm.adapters.temp_folders import TempFolders
-from farm.errors import ClusterUnavailable
+from farm.errors import ClusterUnavailable, FarmError
 from farm.home.process import identity
 from farm.notify.service import Webhooks
 from farm.picture.decode_nursery import Nurseries
@@ -27,6 +28,7 @@ from farm.render.pictures import Pictures
 from farm.render.ports import KeyRing, ObjectStore, ProductCatalog
 from farm.render.preview import Previewer
 from farm.render.service import FarmService
+from farm.render.steps.parts import blocking
 from farm.saga.clock import SystemClock
 from farm.saga.store import Store
 from farm.settings import Settings
@@ -170,6 +172,18 @@ async def open_services(
             overview=Overview(sagas=farm.sagas, board=RedisBoard(farm.redis), clock=SystemClock()),
             elsewhere=Elsewhere(farm.store),
         )
+
+
+@asynccontextmanager
+async def warmed(opening: AbstractAsyncContextManager[Services]) -> AsyncIterator[Services]:
+    """The services, while what relights is being warmed up behind them."""
+    async with opening as services:
+        rehearsal = asyncio.create_task(blocking(services.pictures.rehearse))
+        try:
+            yield services
+        finally:
+            with contextlib.suppress(FarmError, asyncio.CancelledError):
+                await rehearsal
 
 
 async def _services(request: Request) -> Services:  # else FastAPI takes it to a thread, with each request

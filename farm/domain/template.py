@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -148,7 +149,7 @@ def find(folders: Sequence[Path], template: str) -> Template:
     found = [folder / template for folder in folders if (folder / template / "template.json").is_file()]
     if not found or not TEMPLATE_ID.fullmatch(template):
         raise NotFound(kind="template", id=template)
-    loaded = [Template.load(folder) for folder in found]
+    loaded = [_unchanged(folder, _version(folder)) for folder in found]
     if len({one.hash for one in loaded}) > 1:
         places = " and ".join(str(one.folder) for one in loaded)
         raise TemplateBroken(template=template, reason=f"{places} differ; remove one, or give it another name")
@@ -156,6 +157,21 @@ def find(folders: Sequence[Path], template: str) -> Template:
         reason = f"{found[0]} calls itself {loaded[0].id!r}; folder and id must be the same"
         raise TemplateBroken(template=template, reason=reason)
     return loaded[0]
+
+
+def _version(folder: Path) -> tuple[int, int, int]:
+    """Another one whenever ``template.json`` is written anew."""
+    try:
+        told = (folder / "template.json").stat()
+    except OSError:
+        return 0, 0, 0  # it went just now: reading it says so
+    return told.st_mtime_ns, told.st_ino, told.st_size
+
+
+@lru_cache(maxsize=64)
+def _unchanged(folder: Path, version: tuple[int, int, int]) -> Template:
+    """The template in a folder, read once for as long as it is of this version: each request asks for one."""
+    return Template.load(folder)
 
 
 def every(folders: Sequence[Path]) -> list[Path]:

@@ -19,15 +19,20 @@ from farm.render.designs import DesignShelf, KeptDesign
 from farm.render.making import fingerprint_of
 from farm.render.picture_maker import Phases, PictureMaker
 from farm.render.ports import ObjectStore
-from farm.render.prepare import Prepared, PreparedDesign, prepare
+from farm.render.prepare import Prepared, PreparedDesign, prepare_unseen
 from farm.settings import Settings
 
 DEFAULT_SIZE_PX = 1024
 ALIVE_S = 5.0
 """How long a design that was there is taken to be: pictures of one that was deleted end within this, everywhere."""
 BAKES_S = 30.0
-FINISHED_SHARE = 0.15
+FINISHED_SHARE = 0.1
 """Of the memory that pictures may take."""
+_DOT = bytes.fromhex(
+    "89504e470d0a1a0a0000000d494844520000000100000001080200000090"
+    "7753de0000000c49444154789c63606060000000040001f61738550000000049454e44ae426082"
+)
+"""The smallest design: one black pixel, as a PNG."""
 _KNOWN_BYTES = 8_000_000
 
 
@@ -126,7 +131,7 @@ class Pictures:
             largest = max((bake.size_px for bake in baked if view in bake.parts), default=DEFAULT_SIZE_PX)
             request = request.model_copy(update={"size": min(DEFAULT_SIZE_PX, largest)})
         known = [self._alive(tenant, name) for name in designs]
-        prepared = prepare(self._settings, request, [_unread(one) for one in known])
+        prepared = prepare_unseen(self._settings, request, [_unread(one) for one in known])
         format = wanted or negotiated(accept, opaque=prepared.request["background_color"] != TRANSPARENT)
         normalised = {**prepared.request, "format": str(format)}
         if format is PictureFormat.JPEG and normalised["background_color"] == TRANSPARENT:
@@ -178,6 +183,20 @@ class Pictures:
             return self._maker.make(order.prepared, order.view, order.bake, read=read, phases=phases)
 
         return Picture(data=self._finished.made(order.fingerprint, made), seconds=phases.seconds)
+
+    def rehearse(self) -> None:
+        """Make one picture of next to nothing, so that nobody waits for light to be opened and kernels to be loaded.
+
+        Raises:
+            BakeMissing: where the first garment has no light: then there is nothing to open.
+        """
+        request = RenderRequest(views=(ALL_VIEWS[0],), size=DEFAULT_SIZE_PX)
+        garment = templates.find(self._settings.template_folders, request.template)
+        baked = self._baked(garment.id, garment.hash)
+        dot = PreparedDesign(data=_DOT, sha256="", width_px=1, height_px=1)
+        prepared = prepare_unseen(self._settings, request, [dot])
+        bake = _serving(baked, garment.id, str(ALL_VIEWS[0]), DEFAULT_SIZE_PX)
+        self._maker.make(prepared, str(ALL_VIEWS[0]), bake)
 
     def _alive(self, tenant: str, name: str) -> KeptDesign:
         now_s = self._monotonic()

@@ -92,6 +92,22 @@ def prepare(
     )
 
 
+def prepare_unseen(settings: Settings, request: RenderRequest, designs: Sequence[PreparedDesign]) -> Prepared:
+    """As `prepare`, of designs that were decoded before, and without a word about how well they will print.
+
+    Raises:
+        PrintOffCloth: when no print would show.
+        InvalidRequest: when request, template and designs do not go together.
+        NotFound: when there is no such template.
+    """
+    template, placements = _resolve(settings, request, len(designs))
+    sizes = [(design.width_px, design.height_px) for design in designs]
+    check_visible([(Footprint.of(one, *sizes[one.design]), template.panels[one.panel]) for one in placements])
+    return Prepared(
+        request=normalise(request, placements), designs=tuple(designs), template=_facts(template), warnings=()
+    )
+
+
 def prepare_later(settings: Settings, request: RenderRequest, urls: Sequence[str]) -> Prepared:
     """As `prepare`, for designs that the job itself fetches: everything is resolved and checked but for these.
 

@@ -1,7 +1,8 @@
 """Over HTTP: pictures by their signed addresses, and what is no such address."""
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -9,9 +10,11 @@ import httpx
 import pytest
 
 from farm.adapters.redis_picture_rings import RedisPictureRings
-from farm.domain.picture_address import PictureKey
+from farm.domain.picture_address import PREFIX, PictureKey
 from farm.render.pictures import ALIVE_S
+from serve_app.api import build_pictures
 from serve_app.picture_addresses import RING_S
+from serve_app.services import Services, warmed
 from tests.api.conftest import Open, Shopfront
 from tests.api.test_pictures import PLACED, give_light, kept
 
@@ -190,3 +193,25 @@ async def test_what_is_made_is_counted_by_key_and_what_is_at_hand_is_not(opened:
     assert [(await get(number)).status_code for number in (1, 2, 3, 1, 2)] == [200, 200, 429, 200, 200]
     over = await get(4)
     assert (over.json()["code"], int(over.headers["Retry-After"]) >= 1) == ("too_many_requests", True)
+
+
+async def test_the_pictures_own_application_answers_the_same_below_its_prefix(
+    shop: Shopfront, sign: Sign, design: str
+) -> None:
+    """As Ray Serve calls it: the path is whole, and ``root_path`` is the route's prefix."""
+    services = shop.app.state.services
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Services]:
+        yield services
+
+    app = build_pictures(services.settings, lambda: warmed(opening()))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, root_path=PREFIX)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            url = sign(format="png")
+            own, whole = await client.get(url), await shop.connect().get(url)
+            assert (own.status_code, own.content, own.headers["ETag"]) == (200, whole.content, whole.headers["ETag"])
+            client.headers["Authorization"] = shop.client.headers["Authorization"]
+            assert (await client.post(PREFIX, json={"design_id": design, "placements": PLACED})).status_code == 200
+            assert (await client.get("/v1/jobs")).json()["code"] == "not_found"

@@ -16,7 +16,7 @@ from starlette.types import Scope as AsgiScope
 from farm.domain.access import Scope
 from farm.errors import StoreUnavailable
 from farm.settings import Settings
-from serve_app.proxy import Gate, Guard, KeyGuard
+from serve_app.proxy import MEETING_POINT, Gate, Guard, KeyGuard, with_meeting_point
 from tests.api.conftest import Shopfront
 from tests.api.test_jobs import DESIGN, form
 
@@ -176,3 +176,22 @@ async def test_a_proxy_that_raises_while_it_waits_for_a_replica_says_so_in_the_f
             assert int(answer.headers["Retry-After"]) > 0
         with pytest.raises(RuntimeError, match="died"):
             await client.get("/begun")
+
+
+def meeting_point(method: str, path: str, **headers: str) -> bytes | None:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = with_meeting_point({"type": "http", "method": method, "path": path, "headers": raw})
+    found = [value for name, value in scope["headers"] if name == MEETING_POINT]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def test_requests_for_pictures_of_one_design_meet_in_one_replica_and_others_go_anywhere() -> None:
+    front, back = "/v1/pictures/shop/dsn_1/front_0deg", "/v1/pictures/shop/dsn_1/back_180deg"
+    assert meeting_point("GET", front) == meeting_point("HEAD", back) is not None
+    assert meeting_point("GET", front) != meeting_point("GET", "/v1/pictures/shop/dsn_2/front_0deg")
+    assert meeting_point("GET", front, x_session_id="mine") == meeting_point("GET", front), "nobody chooses a replica"
+    anna, bert = ({"authorization": f"Bearer {name}"} for name in ("anna", "bert"))
+    assert meeting_point("POST", "/v1/pictures", **anna) != meeting_point("POST", "/v1/pictures", **bert)
+    assert b"anna" not in (meeting_point("POST", "/v1/pictures", **anna) or b"")
+    assert meeting_point("GET", "/v1/jobs") is None

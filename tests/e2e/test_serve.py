@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from playwright.sync_api import Browser, expect
 
 from farm.home import process
 from farm.home.folder import MARK, Home
-from tests.e2e.terminal import Terminal
+from tests.e2e.terminal import DESIGN, Terminal
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -176,3 +177,45 @@ def test_a_person_makes_real_pictures_in_a_real_browser(
         expect(page.locator("#line > li")).to_have_count(7)
         page.screenshot(path=pictures / "job.png")
     page.context.close()
+
+
+def _pictures_replicas(home: Path) -> list[int]:
+    """The processes that make pictures for the farm of that home."""
+    pids = [process.pid_of(found) for found in process.marked(MARK, str(home))]
+    return [pid for pid in pids if b"ServeReplica:farm-pictures" in _title(pid)]
+
+
+def _title(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_picture_is_answered_by_its_address_also_after_its_replica_died(service: Service) -> None:
+    headers = {"Authorization": f"Bearer {service.key}", "Content-Type": "image/png"}
+    design = httpx.post(f"{service.url}/v1/designs", content=DESIGN.read_bytes(), headers=headers, timeout=60).json()
+
+    def signed(colour: str) -> str:
+        wanted = ("--fabric-color", colour, "--size", "256", "--format", "jpeg", "--base", service.url)
+        return service.terminal.farm("pictures", "url", design["id"], *wanted).stdout.strip()
+
+    first = httpx.get(signed("navy"), timeout=60)
+    assert (first.status_code, first.headers["content-type"]) == (200, "image/jpeg"), first.text
+    assert first.headers["Farm-Engine"] == "relight"
+    [replica] = _pictures_replicas(service.terminal.home)
+    other = signed("red")
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(httpx.get, other, timeout=60) for _ in range(4)]
+        os.kill(replica, signal.SIGKILL)
+        met = {future.result().status_code for future in asked}
+    assert met <= {200, 503}, "nothing of Ray Serve's own comes out"
+    deadline_s = time.monotonic() + PATIENCE_S
+    while (again := httpx.get(other, timeout=60)).status_code != 200 and time.monotonic() < deadline_s:
+        assert (again.status_code, again.json()["code"]) == (503, "farm_starting")
+        time.sleep(0.3)
+    assert again.status_code == 200
+    assert replica not in _pictures_replicas(service.terminal.home)
+    assert httpx.get(signed("navy"), timeout=60).content == first.content, "the same bytes, made by another"

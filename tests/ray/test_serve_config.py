@@ -7,6 +7,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from farm.actors.options import SERVE_GATE
+from farm.domain.picture_address import PREFIX
 
 FILE = Path(__file__).parents[2] / "deploy" / "serve.yaml"
 
@@ -21,13 +22,19 @@ def test_serve_deploy_takes_the_file_and_it_names_our_application(
 
     monkeypatch.setenv("FARM_HOME", str(tmp_path))
     monkeypatch.setenv("FARM_REDIS_URL", "redis://store.example:6379")
-    [application] = ServeDeploySchema.model_validate(yaml.safe_load(FILE.read_text("utf-8"))).applications
-    module, _, name = application.import_path.partition(":")
-    assert getattr(importlib.import_module(module), name) is app.build_app
-    built = app.build_app(application.args)
-    [deployment] = application.deployments
-    assert deployment.name == built._bound_deployment.name == "api"
-    assert application.name == app.NAME
+    applications = ServeDeploySchema.model_validate(yaml.safe_load(FILE.read_text("utf-8"))).applications
+    assert [application.name for application in applications] == [app.NAME, app.PICTURES]
+    assert [application.route_prefix for application in applications] == ["/", PREFIX]
+    for application, builder in zip(applications, (app.build_app, app.build_pictures_app), strict=True):
+        module, _, name = application.import_path.partition(":")
+        assert getattr(importlib.import_module(module), name) is builder
+        [deployment] = application.deployments
+        bound = builder(application.args)._bound_deployment
+        assert deployment.name == bound.name
+        if application.name == app.PICTURES:
+            told = deployment.request_router_config
+            own = bound._deployment_config.request_router_config.request_router_class
+            assert (told["request_router_class"] if isinstance(told, dict) else told.request_router_class) == own
 
 
 def test_the_gate_that_nodes_are_told_of_is_there() -> None:
