@@ -150,10 +150,11 @@ class OpenedManifest:
 
 
 @contextmanager
-def opened(order: ManifestOrder, designs: Designs, beside: Path) -> Iterator[OpenedManifest]:
+def opened(order: ManifestOrder, designs: Designs, beside: Path, tenant: str) -> Iterator[OpenedManifest]:
     """Open the manifest of an order; blocking.
 
     Args:
+        tenant: whose order it is.
         beside: the folder for temporary files.
 
     Raises:
@@ -172,7 +173,8 @@ def opened(order: ManifestOrder, designs: Designs, beside: Path) -> Iterator[Ope
             address, designs, base=base, shown=shown, beside=beside, mapping=order.body.columns
         ) as manifest:
             notes: list[Fault] = []
-            reading = Reading(base=manifest.base, defaults=dict(order.body.defaults), schemes=WEB)
+            defaults = dict(order.body.defaults)
+            reading = Reading(base=manifest.base, defaults=defaults, schemes=WEB, tenant=tenant)
             items = manifest.items(reading, notes.extend)
             yield OpenedManifest(
                 name=order.body.name or manifest.name[:NAME_CHARACTERS], shown=shown, items=items, notes=notes

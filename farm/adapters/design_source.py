@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 from farm.adapters.border import border, said
 from farm.adapters.open_internet import shown
 from farm.adapters.s3_source import S3Source
+from farm.adapters.storage import store_of
 from farm.adapters.web import Answer, Web
 from farm.errors import DesignNotFound, DesignTooLarge, FarmError, FetchFailed, FetchRefused
-from farm.render.catalog.columns import local_path
+from farm.render.catalog.columns import KEPT, local_path
 from farm.render.catalog.ports import DesignSource
+from farm.render.designs import DesignShelf
 from farm.settings import Settings
 
 WEB = ("http", "https")
@@ -42,8 +44,15 @@ class Designs:
     def s3(self) -> S3Source:
         return S3Source(self.settings.s3_endpoint_url or None, timeout_s=self.settings.fetch_timeout_s)
 
+    @cached_property
+    def kept(self) -> DesignShelf:
+        return DesignShelf(self.settings, store_of(self.settings))
+
     def identity(self, address: str, *, remote: bool = True) -> str | None:
-        match scheme_of(address):
+        scheme = scheme_of(address)
+        if scheme == KEPT:
+            return address  # its id is its content's
+        match scheme:
             case "file":
                 with _file_border(address):
                     return _file_identity(address)
@@ -69,6 +78,9 @@ class Designs:
         if scheme_of(address) == "file":
             with _file_border(address):
                 return _read_file(address, limit_bytes)
+        if scheme_of(address) == KEPT:
+            tenant, _, design = address.removeprefix(f"{KEPT}://").partition("/")
+            return self.kept.read(tenant, design).data, address
         with self.opened(address, limit_bytes=limit_bytes) as answer:
             if answer.size_bytes is not None and answer.size_bytes > limit_bytes:
                 raise DesignTooLarge(size_bytes=answer.size_bytes, limit_bytes=limit_bytes)

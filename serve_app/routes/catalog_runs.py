@@ -167,7 +167,7 @@ def _operation(who: Principal, name: str, key: str | None, digest: str) -> Opera
 
 async def _opened(stack: ExitStack, services: Services, who: Principal, order: ManifestOrder) -> OpenedManifest:
     """The manifest, brought here; before its turn to be planned, which no slow server shall hold."""
-    manifest = opened(order, Designs.of(services.settings), services.temp)
+    manifest = opened(order, Designs.of(services.settings), services.temp, who.tenant)
     return await from_strangers(who.tenant, stack.enter_context, manifest)
 
 

@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pyarrow.parquet
 import pytest
 
 from farm.domain.access import Scope
 from serve_app.schemas import RunJson
 from tests.api.conftest import Open, Shopfront
+from tests.api.test_jobs import DESIGN
 from tests.design_server import design_server
 
 DEFAULTS = {"engine": "relight", "size": 64, "views": ["front_0deg"]}
@@ -39,10 +41,10 @@ def manifest(*designs: str, name: str = "spring.csv", **request: Any) -> dict[st
     }
 
 
-async def done(shop: Shopfront, run: dict[str, Any]) -> dict[str, Any]:
+async def done(shop: Shopfront, run: dict[str, Any], client: httpx.AsyncClient | None = None) -> dict[str, Any]:
     async with shop.place.running():
         await shop.place.ended(run["id"])
-    return dict((await shop.client.get(run["status_url"])).json())
+    return dict((await (client or shop.client).get(run["status_url"])).json())
 
 
 async def test_a_manifest_is_planned_run_and_reported(listed: Shopfront, web: str) -> None:
@@ -93,6 +95,23 @@ async def test_a_manifest_comes_from_its_address_or_from_an_upload(listed: Shopf
     assert by_upload.status_code == 202, by_upload.text
     assert by_upload.json()["manifest"] == "up-load.jsonl"
     assert (await done(listed, by_upload.json()))["counts"]["completed"] == 1
+
+
+async def test_a_manifest_names_designs_that_its_tenant_keeps(listed: Shopfront) -> None:
+    kept = await listed.client.post("/v1/designs", content=DESIGN, headers={"Content-Type": "image/png"})
+    name, unknown = kept.json()["id"], "dsn_" + "0" * 26
+    started = await listed.client.post("/v1/catalog-runs", **manifest(name, unknown))
+    assert started.status_code == 202, started.text
+    ended = await done(listed, started.json())
+    assert (ended["counts"]["completed"], ended["counts"]["failed"]) == (1, 1)
+    page = (await listed.client.get(f"{ended['report_url']}?only=failed")).json()
+    assert [(row["row"], row["code"]) for row in page["rows"]] == [(2, "design_unknown")]
+    stranger = await listed.visitor("other", Scope.CATALOG)
+    for cell, code in ((name, "design_unknown"), (f"kept://default/{name}", "invalid_request")):
+        foreign = (await stranger.post("/v1/catalog-runs", **manifest(cell))).json()
+        failed = await done(listed, foreign, stranger)
+        page = (await stranger.get(f"{failed['report_url']}?only=failed")).json()
+        assert [row["code"] for row in page["rows"]] == [code], "another tenant's is none, however it is written"
 
 
 async def test_pause_resume_cancel_and_retry(listed: Shopfront, web: str) -> None:

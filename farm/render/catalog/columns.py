@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from farm.domain.ids import PRODUCT_ID
+from farm.domain.ids import DEFAULT_TENANT, DESIGN_ID, PRODUCT_ID
 from farm.domain.request import parse_request
 from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import FarmError, InvalidRequest
@@ -22,6 +22,8 @@ from farm.render.catalog.product_id import product_id_of
 from farm.render.catalog.row import Fault, Row
 
 MOST_COLOURS = 64
+KEPT = "kept"
+"""The scheme of designs that are kept by their content."""
 MOST_CELL_CHARACTERS = 16_384
 MOST_HEADING_CHARACTERS = 200
 _LISTS = frozenset({"views", "outputs"})
@@ -35,12 +37,14 @@ class Reading:
     Attributes:
         base: what relative designs are relative to, with a slash at its end: ``file:///…/``, ``s3://…/``, ``https://…/``.
         defaults: fields of the request for lines that do not have their own.
-        limits: schemes of designs that may be used.
+        schemes: of designs that may be used.
+        tenant: whose kept designs may be named by their ids.
     """
 
     base: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
     schemes: frozenset[str] = frozenset({"file", "s3", "https", "http"})
+    tenant: str = DEFAULT_TENANT
 
 
 def unknown_columns(names: Sequence[str]) -> list[Fault]:
@@ -239,6 +243,8 @@ def _address(cell: Any, reading: Reading) -> str:
     if not isinstance(cell, str) or not cell.strip():
         raise _bad_design("the line names no design")
     text = cell.strip()
+    if DESIGN_ID.fullmatch(text):
+        return kept_address(reading.tenant, text)
     if len(text) > 2048 or any(character < " " or "\ud800" <= character <= "\udfff" for character in text):
         raise _bad_design("the address is too long or holds control characters")
     scheme = text.partition("://")[0].lower() if "://" in text else ""
@@ -264,6 +270,11 @@ def _address(cell: Any, reading: Reading) -> str:
 
 def _bad_design(reason: str) -> InvalidRequest:
     return InvalidRequest(reason=f"design: {reason}", errors=[{"pointer": "/design", "reason": reason}])
+
+
+def kept_address(tenant: str, design: str) -> str:
+    """Where a design lies that is kept by its content, as a row says it; nobody can write such an address by hand."""
+    return f"{KEPT}://{tenant}/{design}"
 
 
 def local_path(address: str) -> str:
