@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from blender.kernel import kernel
 from blender.protocol import PanelPrint, ProtocolError
 
 Texels = NDArray[np.float32]
@@ -88,13 +89,64 @@ def print_texels(pixels: NDArray[np.uint8], width_cm: float, height_cm: float, *
 
 
 def _averaged(pixels: NDArray[np.uint8], rows: int, columns: int) -> Texels:
-    """Linearise, premultiply and area-average to (rows, columns, 4), one channel at a time to stay small."""
+    """Linearise, premultiply and average areas to (rows, columns, 4), as Pillow's box filter but for the last bit."""
     result = np.empty((rows, columns, 4), np.float32)
-    alpha = pixels[..., 3] * np.float32(1 / 255)
-    whole = (rows, columns) == pixels.shape[:2]
-    for channel in range(4):
-        plane = alpha if channel == 3 else _DECODE[pixels[..., channel]] * alpha
-        if not whole:
-            plane = np.asarray(Image.fromarray(plane).resize((columns, rows), Image.Resampling.BOX))
-        result[..., channel] = plane
+    still = np.ascontiguousarray(pixels).view()
+    still.setflags(write=False)  # one type for numba, whoever made the pixels
+    down, across = _parts(pixels.shape[0], rows), _parts(pixels.shape[1], columns)
+    _average(still, _DECODE, *down, *across, result)
     return result
+
+
+def _parts(size: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Where each of ``count`` parts of ``size`` pixels begins, and what its pixels weigh, 0 beyond its end."""
+    scale = size / count
+    middle = (np.arange(count) + 0.5) * scale
+    start = np.maximum((middle - 0.5 * scale + 0.5).astype(np.int64), 0)
+    end = np.minimum((middle + 0.5 * scale + 0.5).astype(np.int64), size)
+    at = start[:, None] + np.arange(int((end - start).max()))
+    away = (at - middle[:, None] + 0.5) * (1.0 / scale)
+    weights = ((away > -0.5) & (away <= 0.5) & (at < end[:, None])).astype(np.float64)
+    return start, weights * (1.0 / weights.sum(axis=1, keepdims=True))
+
+
+@kernel
+def _average(
+    pixels: NDArray[np.uint8],
+    linear: Texels,
+    top: NDArray[np.int64],
+    down: NDArray[np.float64],
+    left: NDArray[np.int64],
+    across: NDArray[np.float64],
+    result: Texels,
+) -> None:
+    """Across first, then down, each sum in float64 and kept in float32."""
+    rows, columns = result.shape[:2]
+    sums = np.empty((columns, 4), np.float64)
+    line = np.empty((pixels.shape[1], 4), np.float32)
+    for row in range(rows):
+        sums[:] = 0
+        for part in range(down.shape[1]):
+            weight = down[row, part]
+            if weight == 0:
+                continue
+            y = top[row] + part
+            for x in range(pixels.shape[1]):
+                alpha = np.float32(pixels[y, x, 3]) * np.float32(1 / 255)
+                line[x, 0], line[x, 1] = linear[pixels[y, x, 0]] * alpha, linear[pixels[y, x, 1]] * alpha
+                line[x, 2], line[x, 3] = linear[pixels[y, x, 2]] * alpha, alpha
+            for column in range(columns):
+                red = green = blue = cover = 0.0
+                for tap in range(across.shape[1]):
+                    share = across[column, tap]
+                    if share != 0:
+                        x = left[column] + tap
+                        red, green = red + line[x, 0] * share, green + line[x, 1] * share
+                        blue, cover = blue + line[x, 2] * share, cover + line[x, 3] * share
+                sums[column, 0] += np.float32(red) * weight
+                sums[column, 1] += np.float32(green) * weight
+                sums[column, 2] += np.float32(blue) * weight
+                sums[column, 3] += np.float32(cover) * weight
+        for column in range(columns):
+            for c in range(4):
+                result[row, column, c] = np.float32(sums[column, c])

@@ -15,6 +15,7 @@ from farm.domain.placement import BlendMode, Placement
 from farm.picture import resample
 from farm.picture.footprint import Footprint, inspect
 from farm.picture.ink import blend_of
+from farm.picture.kernel import read_only
 from farm.picture.light import BYTE_OF_LINEAR, LINEAR_OF_BYTE
 from farm.picture.notice import Notice
 from farm.picture.texture import PanelTexture
@@ -131,10 +132,10 @@ def _quarter_turns(layer: Layer) -> tuple[NDArray[np.uint8], Footprint]:
     """Turns by 90, 180 and 270 degrees move pixels and lose nothing; what is left is resampled."""
     height, width = layer.pixels.shape[:2]
     footprint = Footprint.of(layer.placement, width, height)
-    pixels = np.ascontiguousarray(layer.pixels)
+    pixels = read_only(layer.pixels)
     turns = round(footprint.rotation_deg / 90)
     if turns % 4 and abs(footprint.rotation_deg - 90 * turns) < 1e-6:
-        pixels = np.ascontiguousarray(np.rot90(pixels, -turns))
+        pixels = read_only(np.rot90(pixels, -turns))
         part = (footprint.left_px, footprint.top_px, footprint.right_px, footprint.bottom_px)
         width_cm, height_cm = footprint.width_cm, footprint.height_cm
         if turns % 2:
