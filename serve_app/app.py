@@ -19,6 +19,7 @@ from farm.errors import ClusterUnavailable
 from farm.log import start_logging
 from farm.settings import Settings
 from serve_app.api import build_api, build_pictures
+from serve_app.memory import give_back_memory
 from serve_app.services import open_services, warmed
 
 NAME, PICTURES = "farm-api", "farm-pictures"
@@ -70,6 +71,7 @@ class Pictures:
 
     def __init__(self, settings: Settings, store_url: str) -> None:
         start_logging(settings, "pictures")
+        give_back_memory()
         self._settings = settings
         self._store_url = store_url
 
