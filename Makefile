@@ -37,11 +37,15 @@ setup: ## make .venv: uv, Python 3.13, the locked packages, the farm itself
 
 # The demo has a farm of its own under out/, so that it never mixes with yours.
 demo: export FARM_HOME := $(abspath out/farm)
-demo: setup ## a design in, six pictures on a product out
+demo: setup ## a design in, six pictures on a product out in seconds; then one of them by Blender, and the difference
 	$(BIN)/farm render $(EXAMPLE) --product $(PRODUCT) -o $(OUT)
 	$(BIN)/farm products show $(PRODUCT)
+	@echo "Six relit pictures and their contact sheet:" && ls $(OUT)/*.png
+	@echo "The front once more, its paths traced by Blender, 64 to a pixel:"
+	$(BIN)/farm render $(EXAMPLE) --views front_0deg --engine cycles --quality high -o $(OUT)/traced
+	$(BIN)/python -m bench.proof $(OUT)/front_0deg.png $(OUT)/traced/front_0deg.png -o $(OUT)/relit-beside-traced.png
 	$(BIN)/farm audit
-	@echo "The six pictures and their contact sheet:" && ls $(OUT)/*.png
+	@echo "Both beside each other: $(OUT)/relit-beside-traced.png"
 
 test: setup ## all tests, fastest kind first
 	@$(call each,$(wildcard $(addprefix tests/,$(SUITES))),$(BIN)/python -m pytest -q $$one)

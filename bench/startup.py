@@ -1,4 +1,6 @@
-"""Seconds from a command to its first picture: on a fresh home, with a farm up (twice), and by Blender alone.
+"""Seconds from a command to its first traced picture: on a fresh home, with a farm up (twice), and by Blender alone.
+
+Relit ones are measured by ``python -m bench.cold_start``.
 
 The command is the one a newcomer types, as a process of its own; its own lines say when each phase was over. Then, on a
 fresh home each, three times: seconds from `farm serve` until `/readyz` says so (alone: ``--only serve``).
@@ -48,7 +50,7 @@ def timed_render(home: Path, size_px: int) -> dict[str, Any]:
     """One six-view job by the command line: when each phase was over, in seconds after the command."""
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
-        said = farm("render", str(EXAMPLE), "--size", str(size_px), "-o", folder, home=home)
+        said = farm("render", str(EXAMPLE), "--size", str(size_px), "--engine", "cycles", "-o", folder, home=home)
         total_s = time.perf_counter() - begin
     figures: dict[str, Any] = {}
     for at_s, text in _LINE.findall(said):

@@ -51,6 +51,8 @@ AHEAD = 2
 """Views submitted for each that can run: a finished one is followed at once, the rest can still be overtaken."""
 WARMED = 4
 """The most Blenders opened ahead of the first view."""
+HELPERS_FIRST_S = 0.25
+"""How often it is looked whether helpers still work before Blender is opened ahead."""
 REHEARSAL_S = 10.0
 """How long composing waits for the process that is being made ready for it."""
 
@@ -217,20 +219,19 @@ class RayWorkers:
         return self._shape.slots if self._shape else 0
 
     async def warm_up(self, template: str) -> None:
-        """Have a composer made ready, and Blender opened with that template, before a job asks; best effort.
+        """Have a helper made ready, and Blender opened with that template, before a job asks; best effort.
 
-        A cold view waits seconds for Blender. Few are opened: on a large cluster the first views do it.
+        A cold view waits seconds for Blender. Few are opened: on a large cluster the first views do it. What is
+        composed and relit meanwhile goes first: Blender would take the cores from pictures that are there in a second.
         """
         station, tasks = await self._ready()
         rehearsal = tasks.rehearse.remote(station)
         self._rehearsal = asyncio.wrap_future(rehearsal.future())
-        refs = [rehearsal]
-        refs += [tasks.warm_up.remote(station, template) for _ in range(min(await self.slots(), WARMED))]
-        for ref in refs:
-            try:
-                await asyncio.wrap_future(ref.future())
-            except exceptions.RayError as error:
-                log.warning("a worker could not be made ready ahead: %s", error)
+        await _best_effort(rehearsal)
+        while self._helpers.inside:
+            await asyncio.sleep(HELPERS_FIRST_S)
+        for ref in [tasks.warm_up.remote(station, template) for _ in range(min(await self.slots(), WARMED))]:
+            await _best_effort(ref)
 
     async def close(self) -> None:
         """Stop watching. Attempts still running are their callers' to cancel first."""
@@ -317,6 +318,13 @@ class RayWorkers:
 
 def _resources(shape: options.Shape) -> tuple[float, float, int]:
     return shape.cpus, shape.gpus, shape.memory_bytes
+
+
+async def _best_effort(ref: Any) -> None:
+    try:
+        await asyncio.wrap_future(ref.future())
+    except exceptions.RayError as error:
+        log.warning("a worker could not be made ready ahead: %s", error)
 
 
 if TYPE_CHECKING:

@@ -1,7 +1,9 @@
 """A contact sheet: all pictures of a job on one page, for people."""
 
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ COLUMNS = 3
 _CELL = 600
 _GAP, _MARGIN, _HEAD, _LABEL, _RADIUS = 28, 72, 132, 64, 18
 _FLATTEST, _TALLEST = 0.4, 1.6
+_GLOW = 60
 _PAPER, _CARD_TOP, _CARD_BOTTOM = (250, 250, 249), (228, 230, 232), (208, 210, 214)
 _INK, _FAINT = (38, 38, 42), (128, 126, 122)
 _NAMES = {
@@ -56,19 +59,36 @@ def contact_sheet(
         text = _fitting(caption, _font(24), room - len(caption[:400]) if stacked else room)
         left = _MARGIN if stacked else width - _MARGIN - _tracked_width(text, _font(24), 1)
         _tracked(draw, (left, middle + (44 if stacked else 4)), text, _font(24), 1, _FAINT)
-    for number, (view, picture) in enumerate(pictures):
+    mask = _corners(down)
+    glow = _glow(mask)
+    with ThreadPoolExecutor(min(len(pictures), os.process_cpu_count() or 1)) as pool:  # what Pillow does needs no lock
+        cards = pool.map(lambda one: _card(down, one[1]), pictures)
+        _laid_out(sheet, draw, (columns, head, down), zip(pictures, cards, strict=True), mask, glow)
+    out = io.BytesIO()
+    sheet.save(out, "PNG", compress_level=3)
+    return out.getvalue()
+
+
+def _laid_out(
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    measures: tuple[int, int, int],
+    cards: Iterable[tuple[tuple[str, NDArray[np.uint8] | Path], Image.Image]],
+    mask: Image.Image,
+    glow: Image.Image,
+) -> None:
+    columns, head, down = measures
+    for number, ((view, _), card) in enumerate(cards):
         row, column = divmod(number, columns)
         left = _MARGIN + column * (_CELL + _GAP)
         top = head + row * (down + _LABEL + _GAP)
-        _card(sheet, left, top, down, picture)
+        sheet.paste((70, 66, 60), (left - _GLOW, top - _GLOW), glow)
+        sheet.paste(card, (left, top), mask)
         name, angle = _NAMES.get(view, (view.replace("_", " "), ""))
         _tracked(draw, (left + 4, top + down + 34), name, _font(26), 1, _INK)
         if angle:
             right = left + _CELL - 4 - _font(24).getlength(angle)
             draw.text((right, top + down + 34), angle, font=_font(24), fill=_FAINT, anchor="lm")
-    out = io.BytesIO()
-    sheet.save(out, "PNG", compress_level=6)
-    return out.getvalue()
 
 
 def _cell_height(pictures: Sequence[tuple[str, NDArray[np.uint8] | Path]]) -> int:
@@ -83,18 +103,23 @@ def _cell_height(pictures: Sequence[tuple[str, NDArray[np.uint8] | Path]]) -> in
     return round(_CELL * min(max([*shapes, _FLATTEST]), _TALLEST))
 
 
-def _card(sheet: Image.Image, left: int, top: int, down: int, picture: NDArray[np.uint8] | Path) -> None:
-    """One picture on a card: a soft shadow, rounded corners, a ground that falls off as in a studio."""
+def _corners(down: int) -> Image.Image:
+    """Where a card is, its corners rounded."""
     fine = 4
     corners = Image.new("L", (_CELL * fine, down * fine))
     ImageDraw.Draw(corners).rounded_rectangle((0, 0, _CELL * fine - 1, down * fine - 1), _RADIUS * fine, fill=255)
-    mask = corners.reduce(fine)
-    shade = Image.new("L", sheet.size)
-    shade.paste(mask.point(lambda value: value * 0.16), (left, top + 8))
-    around = (max(left - 60, 0), max(top - 60, 0), left + _CELL + 60, top + down + 60)
-    soft = shade.crop(around).filter(ImageFilter.GaussianBlur(16))
-    sheet.paste((70, 66, 60), around[:2], soft)
+    return corners.reduce(fine)
 
+
+def _glow(mask: Image.Image) -> Image.Image:
+    """A card's soft shadow, `_GLOW` pixels wider than the card on each side."""
+    shade = Image.new("L", (mask.width + 2 * _GLOW, mask.height + 2 * _GLOW))
+    shade.paste(mask.point(lambda value: value * 0.16), (_GLOW, _GLOW + 8))
+    return shade.filter(ImageFilter.GaussianBlur(16))
+
+
+def _card(down: int, picture: NDArray[np.uint8] | Path) -> Image.Image:
+    """One picture on a ground that falls off as in a studio."""
     fall = np.linspace(0, 1, down)[:, None, None] ** 1.4
     ground = np.asarray(_CARD_TOP) * (1 - fall) + np.asarray(_CARD_BOTTOM) * fall
     ground = np.broadcast_to(ground, (down, _CELL, 3))
@@ -105,7 +130,7 @@ def _card(sheet: Image.Image, left: int, top: int, down: int, picture: NDArray[n
     # Premultiplied ("RGBa"), or the colour of transparent pixels would show along the garment's edge.
     small = shown.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
     card.alpha_composite(small, ((_CELL - size[0]) // 2, (down - size[1]) // 2))
-    sheet.paste(card.convert("RGB"), (left, top), mask)
+    return card.convert("RGB")
 
 
 def _opened(picture: NDArray[np.uint8] | Path) -> Image.Image:
