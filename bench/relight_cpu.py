@@ -1,8 +1,8 @@
 """What a relit picture costs one core: ``python -m bench.relight_cpu [--light FOLDER] [--view front_0deg]``.
 
 CPU milliseconds of each phase, medians of seven, for JPEG and PNG at 512 and 1024 px: opening a view's light, bringing
-the print to texels, shading, writing the file, judging it. Light comes from the folder ``--light`` (an object store's,
-with ``bakes/`` in it) or from the template itself.
+the print to texels, shading, writing the file, judging it. Light comes with the template, or from the folder
+``--light`` (an object store's, with ``bakes/`` in it).
 """
 
 import argparse
@@ -23,6 +23,8 @@ from bench.relight_error import order_of
 from blender.output import write_picture
 from blender.protocol import ViewOrder
 from farm.adapters.bake_shelf import BakeShelf
+from farm.adapters.memory_store import MemoryStore
+from farm.adapters.shipped_light import ShippedLight
 from farm.adapters.storage import open_store
 from farm.domain.template import Template
 from farm.picture.baked_view import BakedView
@@ -110,20 +112,23 @@ class Picture:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.relight_cpu", description=__doc__.splitlines()[0])
     parser.add_argument("--template", type=Path, default=Settings.load().templates_folder / "crew-tee")
-    parser.add_argument("--light", type=Path, default=Settings.load().home / "objects")
+    parser.add_argument("--light", type=Path)
     parser.add_argument("--view", default="front_0deg")
     parser.add_argument("--design", default="photo", choices=[one.name for one in DESIGNS])
     given = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     template = Template.load(given.template.absolute())
-    store = open_store(given.light.absolute().as_uri(), endpoint_url=None, public_url=None)
+    kept: ObjectStore = MemoryStore()
+    if given.light:
+        kept = open_store(given.light.absolute().as_uri(), endpoint_url=None, public_url=None)
+    store = ShippedLight(kept, (template.folder.parent,))
     design = next(one for one in DESIGNS if one.name == given.design)
     print("| " + " | ".join(HEAD) + " |\n" + "| ---: | --- " + "| ---: " * (len(HEAD) - 2) + "|")
     with tempfile.TemporaryDirectory() as folder:
         for size_px in SIZES_PX:
             bake = bakes.find(store, template.id, template.hash, size_px, [given.view])
             if bake is None:
-                print(f"no light of {template.id} for {size_px} px in {given.light}", file=sys.stderr)
+                print(f"no light of {template.id} for {size_px} px", file=sys.stderr)
                 return 1
             for form, background in BACKGROUNDS.items():
                 out = Path(folder) / f"relit.{form}"
