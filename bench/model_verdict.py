@@ -24,13 +24,13 @@ from blender.protocol import PANELS, ModelOrder, PanelPrint
 from blender.template import load_template
 from farm.domain.request import parse_request
 from farm.domain.template import Template
-from farm.picture.decode import decode
+from farm.picture.decode import DecodeLimits, decode
 from farm.picture.light import linear_rgb
 from farm.picture.model_verdict import MOST_PRINT_ERROR, Surface, judge_model
 from farm.picture.texture import PanelTexture
 from farm.picture.verdict import Verdict
 from farm.render.prepare import normalise
-from farm.render.tasks.compose_task import NO_LIMITS, composed, facts_of
+from farm.render.tasks.compose_task import composed, facts_of
 from farm.render.tasks.model_task import MAX_BYTES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -71,7 +71,7 @@ class Tailor:
         side, aspect = size.split()
         asked = parse_request({"fabric_color": colour, "size": int(side), "aspect": aspect, "model": True})
         request = normalise(asked, self._template.placements(asked.preset, asked.placements, 1))
-        pixels = decode((EXAMPLES / design).read_bytes(), limits=NO_LIMITS).pixels
+        pixels = decode((EXAMPLES / design).read_bytes(), limits=DecodeLimits()).pixels
         (texture,) = composed(request, {0: pixels}, template=CREW_TEE, facts=facts_of(CREW_TEE))
         return Job(name=f"{design}, {colour}, {size}", fabric=request["fabric_color"], print=texture)
 

@@ -19,10 +19,10 @@ from farm.domain.placement import Placement
 from farm.domain.request import Format
 from farm.domain.template import Template
 from farm.errors import BadPicture
-from farm.picture.decode import decode
+from farm.picture.own_png import own_pixels
 from farm.picture.texture import PanelTexture
 from farm.render.prepare import Prepared
-from farm.render.tasks.compose_task import NO_LIMITS, composed, facts_of
+from farm.render.tasks.compose_task import composed, facts_of
 from farm.render.tasks.judge import judge_with
 from farm.render.tasks.relighter import Relighter
 from farm.render.tasks.view_task import still_order
@@ -109,5 +109,5 @@ def open_views(
 
 def _textures(prepared: Prepared, template: Template) -> list[PanelTexture]:
     used = {Placement.model_validate(one).design for one in prepared.request["placements"]}
-    designs = {index: decode(prepared.designs[index].data, limits=NO_LIMITS).pixels for index in used}
+    designs = {index: own_pixels(prepared.designs[index].data) for index in used}
     return list(composed(prepared.request, designs, template=template.folder, facts=facts_of(template.folder)))

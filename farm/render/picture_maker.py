@@ -21,14 +21,14 @@ from farm.domain.colour import TRANSPARENT
 from farm.domain.placement import BlendMode, Placement
 from farm.domain.shape import sides_px
 from farm.domain.template import Template
-from farm.picture.decode import decode
 from farm.picture.ink import blend_of
+from farm.picture.own_png import own_pixels
 from farm.picture.relight import Print, print_for, relight_view
 from farm.render.bakes import Bake
 from farm.render.bounded_cache import BoundedCache
 from farm.render.ports import ObjectStore
 from farm.render.prepare import Prepared
-from farm.render.tasks.compose_task import NO_LIMITS, composed
+from farm.render.tasks.compose_task import composed
 from farm.render.tasks.relighter import Shelf
 from farm.settings import Settings
 
@@ -144,7 +144,7 @@ class PictureMaker:
         def decoded() -> NDArray[np.uint8]:
             with phases.of("design"):
                 data = design.data if design.data or read is None else read(index)
-                return decode(data, limits=NO_LIMITS).pixels
+                return own_pixels(data)
 
         return self._designs.made(design.sha256, decoded)
 

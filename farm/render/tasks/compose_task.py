@@ -15,8 +15,8 @@ from farm.domain.placement import Panel, Placement
 from farm.domain.shape import sides_px
 from farm.errors import TemplateBroken
 from farm.picture.compose import Layer, compose
-from farm.picture.decode import DecodeLimits, decode
 from farm.picture.light import linear_rgb
+from farm.picture.own_png import own_pixels
 from farm.picture.texture import PanelTexture
 from farm.render.ports import ComposeTask, ObjectStore, TextureRef
 from farm.render.tasks.heartbeat import Progress
@@ -24,8 +24,6 @@ from farm.render.tasks.task_log import TaskLog
 
 TEXELS_PER_PIXEL = 2.5
 """Density of the texture against the sharpest picture, at the camera's distance: the chest is nearer than its axis."""
-NO_LIMITS = DecodeLimits(max_bytes=1 << 40, max_pixels=1 << 40, max_decoded_bytes=1 << 40)
-"""The farm's own normalised designs were measured when they came in."""
 
 
 def compose_textures(
@@ -48,7 +46,7 @@ def compose_textures(
         progress.enter("fetching the design", 0.05)
         design = task.designs[index]
         data = store.get(design["key"], sha256=design["sha256"])
-        designs[index] = decode(data, limits=NO_LIMITS).pixels
+        designs[index] = own_pixels(data)
         log.say(f"design {index}: {len(data)} bytes, {designs[index].shape[1]} x {designs[index].shape[0]} px")
     progress.enter("composing", 0.1)
     textures = []
