@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from farm.adapters.border import border, said
 from farm.adapters.open_internet import shown
-from farm.adapters.s3_source import S3Source
 from farm.adapters.storage import store_of
 from farm.adapters.web import Answer, Web
 from farm.errors import DesignNotFound, DesignTooLarge, FarmError, FetchFailed, FetchRefused
@@ -18,6 +17,9 @@ from farm.render.catalog.columns import KEPT, local_path
 from farm.render.catalog.ports import DesignSource
 from farm.render.designs import DesignShelf
 from farm.settings import Settings
+
+if TYPE_CHECKING:
+    from farm.adapters.s3_source import S3Source
 
 WEB = ("http", "https")
 
@@ -41,7 +43,9 @@ class Designs:
         return Web(hosts, timeout_s=self.settings.fetch_timeout_s)
 
     @cached_property
-    def s3(self) -> S3Source:
+    def s3(self) -> "S3Source":
+        from farm.adapters.s3_source import S3Source  # Amazon's client takes a third of a second to load
+
         return S3Source(self.settings.s3_endpoint_url or None, timeout_s=self.settings.fetch_timeout_s)
 
     @cached_property

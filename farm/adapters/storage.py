@@ -2,16 +2,19 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from farm.adapters import objects
 from farm.adapters.file_store import FileStore
-from farm.adapters.s3_store import S3Store
 from farm.adapters.shipped_light import ShippedLight
 from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import InvalidRequest, InvalidSettings
 from farm.render.ports import ObjectStore
 from farm.settings import Settings
+
+if TYPE_CHECKING:
+    from farm.adapters.s3_store import S3Store
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -24,7 +27,7 @@ def store_of(settings: Settings) -> ObjectStore:
     return ShippedLight(bare_store_of(settings), settings.template_folders)
 
 
-def bare_store_of(settings: Settings) -> FileStore | S3Store:
+def bare_store_of(settings: Settings) -> "FileStore | S3Store":
     """The store of these settings, see `open_store`, and nothing beside it."""
     return open_store(
         settings.effective_storage_url,
@@ -36,7 +39,7 @@ def bare_store_of(settings: Settings) -> FileStore | S3Store:
 
 def open_store(
     url: str, *, endpoint_url: str | None, public_url: str | None, public_endpoint_url: str | None = None
-) -> FileStore | S3Store:
+) -> "FileStore | S3Store":
     """The store of ``FARM_STORAGE_URL``; nothing is read or written yet.
 
     Args:
@@ -61,6 +64,8 @@ def open_store(
         case "file":
             return FileStore(_folder(url, parts), public_url=public_url)
         case "s3":
+            from farm.adapters.s3_store import S3Store  # Amazon's client takes a third of a second to load
+
             bucket, prefix = _bucket(url, parts)
             return S3Store(
                 bucket,
