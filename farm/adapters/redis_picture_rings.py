@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import redis.asyncio
 
 from farm.adapters.redis_link import translated
-from farm.domain.picture_address import new_key_id
+from farm.domain.picture_address import check_tenant, new_key_id
 from farm.domain.picture_ring import PictureRing
 from farm.errors import StoreUnavailable
 from farm.render.ports import PictureRings
@@ -41,6 +41,7 @@ class RedisPictureRings:
         return await self._change(tenant, old_s=old_s, anew=True)
 
     async def _change(self, tenant: str, *, old_s: float, anew: bool) -> PictureRing:
+        check_tenant(tenant)
         for _ in range(_ATTEMPTS):
             kept = await self._kept(tenant)
             ring = PictureRing.from_json(kept)

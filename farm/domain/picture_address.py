@@ -56,8 +56,7 @@ class PictureKey:
         Raises:
             InvalidRequest: when that is no tenant's name.
         """
-        if not TENANT.fullmatch(tenant):
-            raise InvalidRequest(reason="a tenant has 1 to 40 small letters, digits and dashes")
+        check_tenant(tenant)
         return cls(tenant=tenant, id=key_id, secret=_base64(_mac(farm.value, f"picture key\0{tenant}\0{key_id}")))
 
     @classmethod
@@ -140,6 +139,16 @@ class PictureAddress:
             options=options,
             expires_s=_moment(expires) if expires is not None else None,
         )
+
+
+def check_tenant(tenant: str) -> None:
+    """Whether that can be a tenant's name.
+
+    Raises:
+        InvalidRequest: when it cannot.
+    """
+    if not TENANT.fullmatch(tenant):
+        raise InvalidRequest(reason="a tenant has 1 to 40 small letters, digits and dashes")
 
 
 def new_key_id() -> str:

@@ -407,9 +407,17 @@ class PictureRings(Protocol):
         ...
 
     async def settle(self, tenant: str) -> PictureRing:
-        """The tenant's keys, with a first one where it had none."""
+        """The tenant's keys, with a first one where it had none.
+
+        Raises:
+            InvalidRequest: when that is no tenant's name.
+        """
         ...
 
     async def rotate(self, tenant: str, *, old_s: float) -> PictureRing:
-        """The tenant's keys with a new one that signs; the one before holds for ``old_s`` seconds more."""
+        """The tenant's keys with a new one that signs; the one before holds for ``old_s`` seconds more.
+
+        Raises:
+            InvalidRequest: when that is no tenant's name.
+        """
         ...
