@@ -85,14 +85,21 @@ def cover(
     for down_part in range(density):
         for across_part in range(density):
             seen[rows * density + down_part, columns * density + across_part] = parts[:, down_part, across_part]
+    return filtered(seen, down_start, down, across_start, across)
+
+
+def filtered(
+    plane: Float, down_start: NDArray[np.int64], down: Float, across_start: NDArray[np.int64], across: Float
+) -> Float:
+    """A plane through a filter of each axis: ``(len(down), len(across)) float32``."""
     result = np.zeros((len(down_start), len(across_start)), np.float32)
-    _filter(seen, down_start, down, across_start, across, result)
+    _filter(np.ascontiguousarray(plane), down_start, down, across_start, across, result)
     return result
 
 
 @kernel
 def _filter(
-    seen: Float,
+    plane: Float,
     down_start: NDArray[np.int64],
     down: Float,
     across_start: NDArray[np.int64],
@@ -100,11 +107,11 @@ def _filter(
     result: Float,
 ) -> None:
     """Add what falls on each pixel of ``result`` (h, w) to it: across first, then down."""
-    narrow = np.zeros((seen.shape[0], result.shape[1]), np.float32)
-    for y in range(seen.shape[0]):
+    narrow = np.zeros((plane.shape[0], result.shape[1]), np.float32)
+    for y in range(plane.shape[0]):
         for x in range(result.shape[1]):
             for tap in range(across.shape[1]):
-                narrow[y, x] += seen[y, across_start[x] + tap] * across[x, tap]
+                narrow[y, x] += plane[y, across_start[x] + tap] * across[x, tap]
     for y in range(result.shape[0]):
         for tap in range(down.shape[1]):
             row, weight = narrow[down_start[y] + tap], down[y, tap]

@@ -70,10 +70,15 @@ def fit(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any], width_px: 
     if not (x.same and y.same):
         # What is filtered twice has the sum of both variances: the bake's own filter and this one make the picture's.
         width = FILTER_PX * float(np.sqrt(max(0.0, 1 / scale**2 - 1)))
-        rows, columns = y.matrix(width), x.matrix(width)
-        planes = np.moveaxis(light * cover[..., None, None], (2, 3), (0, 1))
-        light = np.moveaxis(rows @ planes @ columns.T, (0, 1), (2, 3))
-        cover = rows @ cover @ columns.T
+        rows, columns = y.finer(width), x.finer(width)
+
+        def smaller(plane: Float) -> Float:
+            return shading.filtered(plane, rows.start, rows.weights, columns.start, columns.weights)
+
+        planes = light.reshape(*cover.shape, -1) * cover[..., None]
+        small = np.stack([smaller(planes[..., number]) for number in range(planes.shape[2])], axis=2)
+        light = small.reshape(*small.shape[:2], *light.shape[2:])
+        cover = smaller(cover)
         light = np.divide(light, cover[..., None, None], out=np.zeros_like(light), where=cover[..., None, None] > 1e-4)
     points = shading.Points.of(arrays, density=_density(scale))
     down, across = y.taps(points.density), x.taps(points.density)
@@ -132,14 +137,18 @@ class _Axis:
         weights = blackman_harris(at - self.pixels[:, None], FILTER_PX) * self.scale / density
         return Taps(start=start, weights=weights.astype(np.float32))
 
-    def matrix(self, width: float) -> Float:
+    def finer(self, width: float) -> Taps:
         """A filter of that width, in baked pixels, from them to the picture's; a row's sum is 1 over endless cloth."""
         width = max(width, 1.001)
         middle = (self.pixels - self.shift) / self.scale
         weights = blackman_harris(np.arange(self.begin, self.end) + 0.5 - middle[:, None], width)
         reach = int(width) + 2
         whole = np.arange(-reach, reach + 1) + 0.5 - (middle - np.floor(middle))[:, None]
-        return (weights / blackman_harris(whole, width).sum(axis=1)[:, None]).astype(np.float32)
+        weights = weights / blackman_harris(whole, width).sum(axis=1)[:, None]
+        count = min(int(np.ceil(width)) + 1, weights.shape[1])
+        start = np.clip(np.argmax(weights != 0, axis=1), 0, weights.shape[1] - count)
+        taken = np.take_along_axis(weights, start[:, None] + np.arange(count), axis=1)
+        return Taps(start=start.astype(np.int64), weights=taken.astype(np.float32))
 
     def middles(self) -> NDArray[np.int64]:
         """The bake's pixel in the middle of each of the picture's, counted from ``begin``."""

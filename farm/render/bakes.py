@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 SCHEMA = 2
 INDEX = "bake.json"
-RELIGHTER = "relight 2"
+RELIGHTER = "relight 3"
 """Name and version of what relights; raised when equal bakes and prints give other pictures."""
 
 

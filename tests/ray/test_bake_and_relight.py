@@ -52,7 +52,7 @@ async def test_a_view_is_baked_measured_relit_judged_and_stored(workers: "RayWor
         red, green, _, alpha = picture.getpixel((SIZE_PX // 2, SIZE_PX // 2))  # type: ignore[misc]
     assert (alpha, red > green) == (255, True), "the red design is on the chest"
     assert "verdict: passed" in jobs.store.get(done.artifact.key.removesuffix("png") + "log").decode()
-    assert str(done.report["renderer"]) == f"relight 2 {made.id[:12]}"
+    assert str(done.report["renderer"]) == f"relight 3 {made.id[:12]}"
 
     second = await workers.relight(jobs.view(composed, textures))
     assert second.artifact.sha256 == done.artifact.sha256, "a relit picture has no noise of its own"
