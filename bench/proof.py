@@ -40,9 +40,9 @@ def main() -> int:
     words = f"ΔE00 {apart.mean():.2f} in the mean, {np.percentile(apart, 99):.2f} at the 99th percentile; PSNR {psnr}"
     difference = np.clip(np.abs(relit.astype(np.int16) - traced) * TIMES, 0, 255).astype(np.uint8)
     sheet = contact_sheet(
-        [("relit", given.relit), ("traced by Blender", given.traced), (f"difference × {TIMES}", 255 - difference)],
+        [("relit", given.relit), ("traced by Blender", given.traced), (f"difference, {TIMES} times", 255 - difference)],
         title="Relit beside traced",
-        caption=words,
+        caption=words.replace("ΔE00", "CIEDE2000"),  # the sheet's font has no delta
     )
     given.out.write_bytes(sheet)
     print(f"{given.relit.name}, relit beside traced, on all cloth: {words}")
