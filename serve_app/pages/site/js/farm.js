@@ -1,13 +1,14 @@
 // What every page shares: the session, the API, events, and small builders. Nothing is written as HTML from data.
 
 export class Problem extends Error {
-  constructor(status, body) {
+  constructor(status, body, after_s = 0) {
     super(body.detail ?? `The farm answered ${status}.`);
     this.status = status;
     this.code = body.code ?? "http_error";
     this.hint = body.hint ?? "";
     this.retryable = body.retryable ?? false;
     this.errors = body.errors ?? [];
+    this.after_s = after_s; // so long the farm asks to wait, where it does
   }
 }
 
@@ -50,7 +51,7 @@ export async function api(path, options = {}) {
     });
   }
   if (answer.status === 401) await session();
-  if (!answer.ok) throw new Problem(answer.status, await readBody(answer));
+  if (!answer.ok) throw new Problem(answer.status, await readBody(answer), Number(answer.headers.get("retry-after")) || 0);
   if (answer.status === 204) return null;
   const kind = answer.headers.get("content-type") ?? "";
   return kind.includes("json") ? answer.json() : answer.blob();
