@@ -79,8 +79,9 @@ def test_previews_stand_in_for_pictures_until_these_come_one_by_one(
     page: Page, live: LiveFarm, request: pytest.FixtureRequest
 ) -> None:
     page.set_input_files("#file", DESIGN)
+    page.get_by_label("Exact").check()
     page.get_by_label("Size, px").select_option("512")
-    page.wait_for_load_state("networkidle")
+    expect(page.locator("#why")).to_contain_text("has no light yet")  # and is not asked for again
     request.getfixturevalue("crew_tee_baked")
     live.gate.clear()
     live.passing.add("front_0deg")

@@ -19,6 +19,7 @@ def flat_bake(
     mutual: float = 0.1,
     margin_px: int = 8,
     short_px: int = 0,
+    view: str = "front_0deg",
 ) -> bytes:
     """The front panel seen straight on, its origin in the picture's left top corner, in a rim of nothing.
 
@@ -33,7 +34,7 @@ def flat_bake(
     slope = np.zeros((side, side, 4), np.float16)
     slope[..., 0] = slope[..., 3] = 0.25 / PER_CM
     facts: dict[str, Any] = {
-        "schema": 2, "template": "0" * 64, "view": "front_0deg", "azimuth_deg": 0.0, "size_px": size_px, "samples": 1,
+        "schema": 2, "template": "0" * 64, "view": view, "azimuth_deg": 0.0, "size_px": size_px, "samples": 1,
         "window": [margin_px, margin_px, size_px - margin_px, size_px - margin_px], "panels": ["front", "back"],
         "albedo_gain": GAIN, "texels_per_cm": 2 * PER_CM,
     }  # fmt: skip

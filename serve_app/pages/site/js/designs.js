@@ -4,6 +4,7 @@ import { $, api, make, replace } from "./farm.js";
 import { draft } from "./draft.js";
 import { fault, notice } from "./faults.js";
 
+const SCREEN_PX = 800;
 let limits = {};
 let chosen = () => {};
 
@@ -64,7 +65,23 @@ async function looked(file) {
     URL.revokeObjectURL(url);
     return { why: `${file.name} has ${width} × ${height} pixels; a design may have ${(limits.design_max_pixels / 1e6).toFixed(0)} million.`, hint: "3600 × 4800 pixels fill the print area at 300 DPI." };
   }
-  return { file, url, width, height };
+  return { file, url: await small(picture, url), width, height };
+}
+
+/** The address of a smaller copy, as far as a screen shows it: a large one would be scaled anew at every step of a drag. */
+async function small(picture, url) {
+  const scale = SCREEN_PX / Math.max(picture.naturalWidth, picture.naturalHeight);
+  if (scale >= 1) return url;
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(scale * picture.naturalWidth));
+  canvas.height = Math.max(1, Math.round(scale * picture.naturalHeight));
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  const data = await new Promise((done) => canvas.toBlob(done));
+  if (!data) return url;
+  URL.revokeObjectURL(url);
+  return URL.createObjectURL(data);
 }
 
 let newest = 0;
@@ -155,7 +172,7 @@ async function oneDesign(id, number) {
     const picture = new Image();
     picture.src = url;
     await picture.decode();
-    return { url, file: data, width: picture.naturalWidth, height: picture.naturalHeight };
+    return { url: await small(picture, url), file: data, width: picture.naturalWidth, height: picture.naturalHeight };
   } catch {
     return {};
   }

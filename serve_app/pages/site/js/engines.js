@@ -1,6 +1,6 @@
 // Fast or exact: who makes the pictures, and what each would take and cost, as the farm foresees it.
 
-import { $, api, duration, money } from "./farm.js";
+import { $, api, duration, money, VIEWS } from "./farm.js";
 import { withDesigns } from "./designs.js";
 import { draft } from "./draft.js";
 import { firstFault } from "./faults.js";
@@ -63,6 +63,7 @@ function told(name, forecast) {
   const seconds = forecast.estimated_seconds;
   const time = seconds > 0 && seconds < 1 ? "under 1 s" : seconds === 0 ? "at once: kept from before" : `about ${duration(seconds)}`;
   const cost = money(forecast.estimated_cost, forecast.currency);
-  const traced = name === "fast" && stills === "cycles" ? ` · cannot be relit, so ${why}` : "";
+  const words = Object.entries(VIEWS).reduce((text, [view, called]) => text.replaceAll(view, called), why);
+  const traced = name === "fast" && stills === "cycles" ? ` · cannot be relit, so ${words}` : "";
   return `${time} · ${cost}${traced}`;
 }

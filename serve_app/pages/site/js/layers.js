@@ -38,7 +38,6 @@ export function ways(layer) {
 /** The members of a request that the form has no field for, where they are not what they are by themselves. */
 const BESIDE = {
   media: ["replace", () => "the product's earlier pictures stay"],
-  engine: ["auto", (value) => `engine ${value}`],
   aspect: ["1:1", (value) => `shape ${value}`],
   shadow: ["none", (value) => `${value} shadow`],
   priority: [0, (value) => `priority ${value}`],

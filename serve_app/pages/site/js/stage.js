@@ -7,11 +7,11 @@ import { faultOf } from "./faults.js";
 import { Latest, Pace } from "./latest.js";
 
 const SEEN_FROM = { front: "front_0deg", back: "back_180deg", sleeve_left: "left_90deg", sleeve_right: "right_270deg" };
-const FULL_PX = 1024;
+const FULL_PX = [1024, 768, 512];
 const SIDE_PX = 256;
 const REST_MS = 250;
 const SLOW_MS = 400;
-const AGAIN_S = 4;
+const AGAIN_S = 2;
 /** What a request has besides the look of its pictures. */
 const NO_LOOK = ["product_id", "media", "priority", "engine", "saga", "samples", "quality", "mode", "model", "format", "views", "size"];
 
@@ -20,12 +20,13 @@ let view = "front_0deg";
 let panel = null;
 let version = 0; // of what is to be seen
 let unlit = null; // the garment that cannot be shown, for want of light
+let worn = null; // the garment that was shown last
 let resting = 0;
 let again = 0;
+const full = new Map(); // of a garment, how many sizes are too large for the light it has
 const pace = new Pace();
 const sides = new Map(); // what was last seen from each side
-const hero = new Latest(look);
-const around = new Latest(lookAround);
+const asking = new Latest((what) => (what.sides ? lookAside(what) : look(what)));
 
 /** `wanted` answers the request as it is now. */
 export function beginStage(wanted) {
@@ -40,14 +41,17 @@ export function refresh() {
   version += 1;
   clearTimeout(resting);
   clearTimeout(again);
-  hero.drop();
-  around.drop();
+  asking.drop();
   follow();
   const why = unseen();
   say(why);
   if (why) return;
-  hero.ask({ size: pace.size, atRest: false });
-  resting = setTimeout(() => hero.ask({ size: FULL_PX, atRest: true }), REST_MS);
+  asking.ask({ size: pace.size, atRest: false });
+  resting = setTimeout(rest, REST_MS);
+}
+
+function rest() {
+  asking.ask({ size: FULL_PX[full.get(draft.template.hash) ?? 0], atRest: true });
 }
 
 /** Whoever takes another panel into the hand wants to see that one. */
@@ -90,30 +94,31 @@ async function look({ size, atRest }) {
     if (unseen() || from !== view) return;
     await paint($("#worn-picture"), seen);
     $("#worn-picture").alt = `${VIEWS[from]} of the ${draft.template.name} in ${draft.fabric.name}, with the design`;
+    worn = draft.template.hash;
     $("#stage").dataset.state = "seen";
     say(null);
   } catch (problem) {
-    if (mine === version) failed(problem);
+    if (mine === version) failed(problem, atRest);
     return;
   } finally {
     clearTimeout(slow);
     $("#stage").classList.remove("waiting");
   }
-  if (atRest && mine === version) around.ask(mine);
+  if (atRest && mine === version) asking.ask({ sides: [view, ...Object.keys(VIEWS).filter((one) => one !== view)] });
 }
 
-/** The other sides, small, one after the other, as long as nothing changes. */
-async function lookAround(mine) {
-  for (const name of [view, ...Object.keys(VIEWS).filter((one) => one !== view)]) {
-    try {
-      const seen = await picture(name, SIDE_PX);
-      if (mine !== version) return;
-      sides.set(name, seen);
-      await paint($(`#side-${name}`), seen);
-    } catch {
-      return; // the large picture says what is wrong, at the next change
-    }
+/** The sides, small, one after the other, as long as nothing changes. */
+async function lookAside({ sides: [name, ...left] }) {
+  const mine = version;
+  try {
+    const seen = await picture(name, SIDE_PX);
+    if (mine !== version) return;
+    sides.set(name, seen);
+    await paint($(`#side-${name}`), seen);
+  } catch {
+    return; // the large picture says what is wrong, at the next change
   }
+  if (mine === version && left.length) asking.ask({ sides: left });
 }
 
 async function paint(image, data) {
@@ -141,13 +146,20 @@ function unseen() {
   return null;
 }
 
-function failed(problem) {
-  if (problem.code === "bake_missing") {
+function failed(problem, atRest) {
+  const tooLarge = full.get(draft.template.hash) ?? 0;
+  if (problem.code === "bake_too_small" && atRest && tooLarge < FULL_PX.length - 1) {
+    full.set(draft.template.hash, tooLarge + 1);
+    rest();
+    return;
+  }
+  if (["bake_missing", "bake_too_small"].includes(problem.code)) {
     unlit = draft.template.hash;
     say(unseen());
     return;
   }
-  const state = $("#stage").dataset.state === "seen" ? "stale" : "unseen";
+  clearTimeout(resting);
+  const state = worn === draft.template.hash ? "stale" : "unseen";
   const waits = problem.status === 429 || problem.retryable;
   const seconds = Math.max(AGAIN_S, problem.after_s ?? 0);
   say({ state, message: problem.message, hint: [problem.hint, waits && `It is tried again in ${seconds} s.`].filter(Boolean).join(" "), retry: !waits });
@@ -157,7 +169,7 @@ function failed(problem) {
 function say(why) {
   const words = why?.message ? `${why.message} ${why.hint}` : "";
   if (why) $("#stage").dataset.state = why.state;
-  else if ($("#stage").dataset.state !== "seen") $("#stage").dataset.state = "coming";
+  else if (worn !== draft.template.hash) $("#stage").dataset.state = "coming";
   if ($("#why").dataset.words === words) return; // said once
   $("#why").dataset.words = words;
   replace($("#why"), words && make("p", {}, make("strong", {}, why.message), ` ${why.hint}`),

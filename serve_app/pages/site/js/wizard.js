@@ -63,6 +63,7 @@ function swatch(one, checked) {
 
 function chooseFabric(fabric) {
   draft.fabric = fabric;
+  $("#stage").style.setProperty("--fabric", fabric.hex);
   $("#fabric-name").textContent = `Fabric: ${fabric.name}`;
   showEditor();
   changed();
