@@ -96,7 +96,7 @@ async def portrait(page: Page, name: str, full: bool) -> bytes:
     if name == "wizard":
         await page.set_input_files("#file", EXAMPLES / "nordlys.png")
         await page.locator("#fabrics label[title=navy] input").check()
-        await page.locator("#worn").wait_for()  # the relit preview
+        await page.locator("#side-front_45deg_right").wait_for()  # the last of the relit sides
     if name == "pictures":
         await page.get_by_role("button", name="Turn it yourself").click()
         await page.wait_for_timeout(8000)  # the model is read and drawn, in software where there is no GPU

@@ -72,9 +72,9 @@ def test_nothing_of_a_request_is_left_out_without_a_word() -> None:
 
     fields = {
         "product_id", "template", "preset", "placements", "fabric_color", "background_color", "mode", "model", "views",
-        "size", "quality", "format",
+        "size", "quality", "format", "engine",
     }  # fmt: skip
-    other = {"media": "append", "engine": "cycles", "aspect": "4:5", "shadow": "soft", "priority": 7, "saga": "simple"}
+    other = {"media": "append", "aspect": "4:5", "shadow": "soft", "priority": 7, "saga": "simple"}
     asked = {"quality": "draft", "samples": 99, **other}
     beside = in_node("(request) => it.besideForm(request)", asked)
     assert beside["members"] == {**other, "samples": 99}
