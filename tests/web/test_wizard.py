@@ -190,6 +190,28 @@ def test_a_design_that_the_farm_has_forgotten_goes_up_again(page: Page, live: Li
     assert len(posted(sent, "/v1/designs")) == 2
 
 
+def test_a_design_that_the_farm_refuses_says_so_beside_it_and_is_not_sent_again(
+    page: Page, sent: list[Request]
+) -> None:
+    refusal = {
+        "detail": "The design is a picture in CMYK.",
+        "code": "design_not_an_image",
+        "hint": "Export it as sRGB.",
+    }
+    page.route("**/v1/designs", answering(422, refusal))
+    page.set_input_files("#file", DESIGN)
+    expect(page.locator("#step-design").get_by_role("alert")).to_contain_text("CMYK. Export it as sRGB.")
+    expect(page.locator("#why")).to_contain_text("Not shown: The design is a picture in CMYK.")
+    expect(page.get_by_role("button", name="Render")).to_be_disabled()
+    page.locator("#fabrics label[title=navy] input").check()
+    page.wait_for_timeout(1000)
+    assert len(posted(sent, "/v1/designs")) == 1
+    page.unroute("**/v1/designs")
+    page.set_input_files("#file", DESIGN)
+    seen(page)
+    expect(page.locator("#drop-facts")).to_contain_text("prints finely up to")
+
+
 @pytest.mark.parametrize("target", ["#stage", "#step-output", "h1"])
 def test_a_drop_counts_wherever_it_falls(page: Page, target: str) -> None:
     dropped = page.evaluate_handle(

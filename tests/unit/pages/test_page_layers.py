@@ -1,42 +1,15 @@
 """What the pages reckon by themselves is what the farm reckons: their scripts in Node.js, on real templates."""
 
-import json
 import random
-import subprocess
 from collections import Counter
-from typing import Any
-
-from playwright._impl._driver import compute_driver_executable
 
 from farm.domain.placement import Panel, Placement
 from farm.domain.template import Template
 from farm.picture.footprint import Footprint, inspect, shows
 from farm.settings import Settings
-from serve_app.pages import SITE
+from tests.unit.pages.node import in_node
 
 SIDE_PX = 100
-
-
-def in_node(script: str, given: Any) -> Any:
-    """What a module says that imports the page's ``layers.js`` as ``it``, and has ``given``."""
-    node = compute_driver_executable()[0]
-    source = f"""
-        import {{ readFileSync }} from "node:fs";
-        const text = readFileSync({json.dumps(str(SITE / "js" / "layers.js"))}, "utf-8");
-        const it = await import("data:text/javascript;base64," + Buffer.from(text).toString("base64"));
-        const given = JSON.parse(readFileSync(0, "utf-8"));
-        process.stdout.write(JSON.stringify(({script})(given)));
-    """
-    done = subprocess.run(
-        [node, "--input-type=module", "-e", source],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_a_page_and_the_farm_agree_on_what_lies_on_the_cloth() -> None:
@@ -60,7 +33,9 @@ def test_a_page_and_the_farm_agree_on_what_lies_on_the_cloth() -> None:
         "layers": [placement.model_dump(mode="json") for placement in cases],
     }
     page = in_node(
-        "({layers, panels, design}) => layers.map((one) => it.onCloth(panels[one.panel], one, design))", given
+        "layers.js",
+        "({layers, panels, design}) => layers.map((one) => it.onCloth(panels[one.panel], one, design))",
+        given,
     )
     assert page == farm
     assert min(Counter(farm)[kind] for kind in ("all", "part", "none")) > 10
@@ -76,13 +51,16 @@ def test_nothing_of_a_request_is_left_out_without_a_word() -> None:
     }  # fmt: skip
     other = {"media": "append", "aspect": "4:5", "shadow": "soft", "priority": 7, "saga": "simple"}
     asked = {"quality": "draft", "samples": 99, **other}
-    beside = in_node("(request) => it.besideForm(request)", asked)
+    beside = in_node("layers.js", "(request) => it.besideForm(request)", asked)
     assert beside["members"] == {**other, "samples": 99}
     assert len(beside["words"]) == len(other) + 1
     assert set(RenderRequest.model_fields) == fields | set(other) | {"samples"}
     usual = RenderRequest().model_dump(mode="json")
-    assert in_node("() => it.USUAL", {}) == {name: usual[name] for name in other}
-    assert in_node("(request) => it.besideForm(request)", {**usual, "samples": 16}) == {"members": {}, "words": []}
+    assert in_node("layers.js", "() => it.USUAL", {}) == {name: usual[name] for name in other}
+    assert in_node("layers.js", "(request) => it.besideForm(request)", {**usual, "samples": 16}) == {
+        "members": {},
+        "words": [],
+    }
 
 
 def test_a_layer_in_words() -> None:
@@ -91,7 +69,7 @@ def test_a_layer_in_words() -> None:
         {"panel": "sleeve_left", "x_cm": 1.04, "y_cm": 12, "width_cm": 8, "height_cm": 6, "rotation_deg": -5}
         | {"design": 1, "opacity": 0.8, "underbase": False, "blend": "multiply", "fit": "cover"},
     ]  # fmt: skip
-    assert in_node("(layers) => layers.map(it.layerWords)", layers) == [
+    assert in_node("layers.js", "(layers) => layers.map(it.layerWords)", layers) == [
         "Front: 28 cm wide at 0 across, 24 down",
         "Left sleeve: 8 × 6 cm at 1 across, 12 down, turned -5°, covering its box, multiply, 80 % ink, no underbase, "
         "design 2",

@@ -125,13 +125,22 @@ export function kept() {
 
 async function send(design) {
   design.id ??= api("/v1/designs", { method: "POST", body: design.file, headers: { "Content-Type": design.file.type || "application/octet-stream" } })
-    .then((answer) => answer.id);
+    .then((answer) => {
+      if (design === draft.designs[0] && !draft.again) tellFacts(answer);
+      return answer.id;
+    });
   try {
     return await design.id;
   } catch (problem) {
     design.id = null;
+    if (problem.status === 422) fault("design", problem.message, problem.hint); // and is not sent again
     throw problem;
   }
+}
+
+function tellFacts(facts) {
+  const cm = (name) => Math.floor(facts[name]);
+  $("#drop-facts").textContent = `${facts.width_px} × ${facts.height_px} px, ${megabytes(facts.size_bytes)}: prints finely up to ${cm("width_cm_at_300_dpi")} cm wide, and well up to ${cm("width_cm_at_150_dpi")} cm. Choose again to change it.`;
 }
 
 /** Whether the farm no longer has a design that it had: it is then sent again. */

@@ -135,7 +135,7 @@ async function paint(image, data) {
 function unseen() {
   if (!draft.designs.length) return { state: "empty" };
   if (draft.designs.some((one) => !one.file)) return { state: "unseen", message: "The design lies at an address of its own.", hint: "It is fetched when its pictures are made, and cannot be shown here before." };
-  const wrong = faultOf("garment") ?? faultOf("place");
+  const wrong = faultOf("design") ?? faultOf("garment") ?? faultOf("place");
   if (wrong) return { state: "stale", message: "Not shown:", hint: wrong };
   if (unlit === draft.template.hash) {
     return {
@@ -163,7 +163,7 @@ function failed(problem, atRest) {
   const waits = problem.status === 429 || problem.retryable;
   const seconds = Math.max(AGAIN_S, problem.after_s ?? 0);
   say({ state, message: problem.message, hint: [problem.hint, waits && `It is tried again in ${seconds} s.`].filter(Boolean).join(" "), retry: !waits });
-  if (waits) again = setTimeout(refresh, 1000 * seconds);
+  if (waits) again = setTimeout(() => { if (!$("#making").hidden) refresh(); }, 1000 * seconds);
 }
 
 function say(why) {
