@@ -122,6 +122,7 @@ def test_design_to_pictures_by_keyboard_alone(page: Page) -> None:
 
 def test_a_drag_moves_the_print_in_centimetres(page: Page) -> None:
     page.set_input_files("#file", DESIGN)
+    page.locator(".box").scroll_into_view_if_needed()
     box = page.locator(".box").bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

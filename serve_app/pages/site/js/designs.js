@@ -133,7 +133,7 @@ async function send(design) {
     return await design.id;
   } catch (problem) {
     design.id = null;
-    if (problem.status === 422) fault("design", problem.message, problem.hint); // and is not sent again
+    if ([413, 415, 422].includes(problem.status)) fault("design", problem.message, problem.hint); // and is not sent again
     throw problem;
   }
 }

@@ -93,6 +93,7 @@ async function look({ size, atRest }) {
     if (!atRest) pace.took(size, performance.now() - begun);
     if (unseen() || from !== view) return;
     await paint($("#worn-picture"), seen);
+    if (unseen()) return; // it has come to that meanwhile, and was said
     $("#worn-picture").alt = `${VIEWS[from]} of the ${draft.template.name} in ${draft.fabric.name}, with the design`;
     worn = draft.template.hash;
     $("#stage").dataset.state = "seen";
@@ -147,6 +148,11 @@ function unseen() {
 }
 
 function failed(problem, atRest) {
+  const known = unseen(); // the design itself may have been refused
+  if (known) {
+    say(known);
+    return;
+  }
   const tooLarge = full.get(draft.template.hash) ?? 0;
   if (problem.code === "bake_too_small" && atRest && tooLarge < FULL_PX.length - 1) {
     full.set(draft.template.hash, tooLarge + 1);
