@@ -71,11 +71,12 @@ take($("#file").files[0]); // and so a file
 
 function take(file) {
   if (!file) return;
+  $("#file").value = ""; // the same file, changed meanwhile, would else be no choice to the browser
   const large = file.size > most;
   replace($("#file-said"), large && problemNotice({
     message: `${file.name} has ${(file.size / 1e6).toFixed(1)} MB; a form takes ${(most / 1e6).toFixed(1)} MB.`, hint: "Pack it with gzip, or give its address.",
   }));
-  if (large) { $("#file").value = ""; return; }
+  if (large) return;
   chosen = file;
   $("#drop-words").textContent = file.name;
   $("#drop-facts").textContent = `${(file.size / 1e6).toFixed(2)} MB. Choose again to change it.`;

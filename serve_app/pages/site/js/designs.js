@@ -87,12 +87,12 @@ async function small(picture, url) {
 let newest = 0;
 async function take(file) {
   if (!file) return;
+  $("#file").value = ""; // the same file, changed meanwhile, would else be no choice to the browser
   const mine = ++newest;
   const found = await looked(file);
   if (mine !== newest) return; // another was chosen meanwhile
   if (found.why) {
     // The design from before stays: it is shown, and it is what would be rendered.
-    $("#file").value = "";
     replace($("#design-said"), notice(found.why, found.hint));
     return;
   }
