@@ -48,6 +48,7 @@ export function foresee() {
 
 async function look() {
   for (const name of Object.keys(ENGINES)) {
+    if (firstFault()) return; // it has come to that while this waited
     let words = "";
     try {
       words = told(name, await withDesigns((ids) => api("/v1/jobs?dry_run=true", { method: "POST", json: { ...request(), engine: $(`#${name}`).value, design_id: ids } })));

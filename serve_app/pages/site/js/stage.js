@@ -86,6 +86,7 @@ function picture(from, size) {
 }
 
 async function look({ size, atRest }) {
+  if (unseen()) return; // it has come to that while this waited
   const [mine, from, begun] = [version, view, performance.now()];
   const slow = setTimeout(() => $("#stage").classList.add("waiting"), SLOW_MS);
   try {
