@@ -17,7 +17,7 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +37,8 @@ from farm.settings import Settings
 PORT = 8797
 REPLICA = "ServeReplica:farm-api"
 CLIENTS = (1, 10, 50)
+TURNS = 4
+"""In which two applications are measured beside each other."""
 CROWD = 200
 SLOW, SLOW_BYTES, SLOW_S = 20, 9_900_000, 6.0
 BOUNDARY = "load-load-load"
@@ -67,6 +69,13 @@ class Taken:
     answers: Counter[str] = field(default_factory=Counter)
     ids: list[str] = field(default_factory=list)
     wall_s: float = 0.0
+
+    def add(self, more: "Taken") -> None:
+        """What clients met in another turn."""
+        self.seconds += more.seconds
+        self.answers += more.answers
+        self.ids += more.ids
+        self.wall_s += more.wall_s
 
     def figures(self) -> dict[str, Any]:
         ordered = sorted(self.seconds)
@@ -107,6 +116,25 @@ async def crowd(clients: int, going_on: Callable[[], bool], ask: Callable[[], Aw
 
     await asyncio.gather(*(one() for _ in range(clients)))
     taken.wall_s = time.perf_counter() - begin_s
+    return taken
+
+
+async def beside(
+    clients: int,
+    lasting_s: float,
+    asks: Sequence[Callable[[], Awaitable[httpx.Response]]],
+    settled: Callable[[], Awaitable[None]],
+) -> list[Taken]:
+    """What each is like, in short turns: what else the machine does then meets all alike.
+
+    Args:
+        settled: waits until nothing is left to do of what was asked before.
+    """
+    taken = [Taken() for _ in asks]
+    for _ in range(TURNS):
+        for ask, found in zip(asks, taken, strict=True):
+            await settled()
+            found.add(await crowd(clients, within(lasting_s / TURNS), ask))
     return taken
 
 
@@ -196,7 +224,12 @@ async def rates(lasting_s: float) -> list[dict[str, Any]]:
     """Both applications, by number of clients."""
     body, kind = form(noise(590))
     rows = []
-    async with served() as (_, token):
+    async with served() as (farm_up, token):
+
+        async def settled() -> None:
+            while await farm_up.service.live_count():
+                await asyncio.sleep(0.05)
+
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{PORT}", headers=headers, timeout=60, limits=httpx.Limits(max_connections=64)
@@ -208,8 +241,7 @@ async def rates(lasting_s: float) -> list[dict[str, Any]]:
                      lambda: client.post("/bare/jobs", content=body, headers=kind)),
                     ("GET", lambda: client.get(f"/v1/jobs/{job}"), lambda: client.get("/bare/jobs/1")),
                 ):  # fmt: skip
-                    bare = (await crowd(clients, within(lasting_s), theirs)).figures()
-                    farm = (await crowd(clients, within(lasting_s), ours)).figures()
+                    bare, farm = (each.figures() for each in await beside(clients, lasting_s, (theirs, ours), settled))
                     rows.append(
                         {
                             "what": what,
