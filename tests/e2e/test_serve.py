@@ -160,6 +160,7 @@ def test_a_person_makes_real_pictures_in_a_real_browser(
     page.set_input_files("#file", ROOT / "examples" / "nordlys.png")
     page.locator("#fabrics label[title=navy] input").check()
     page.get_by_label("Size, px").select_option("512")
+    page.get_by_label("Exact").check()
     page.get_by_label("Quality").select_option("draft")
     page.get_by_label("Product").fill("browser-tee")
     if pictures is not None:
