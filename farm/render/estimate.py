@@ -7,7 +7,6 @@ from the kind most like it. Pure.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Self
 
 HOUR_S = 3600.0
@@ -89,10 +88,17 @@ class Paces:
     """Mean seconds that were learned, by the name of their kind."""
 
     learned: Mapping[str, float] = field(default_factory=dict)
+    _reckoned: dict[Kind, float] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """A plan asks the same for a million rows."""
 
     def seconds(self, kind: Kind) -> float:
         """Core seconds of one of that kind."""
-        found = [one for one in map(_parsed, self.learned) if one is not None and one.engine == kind.engine]
+        if kind not in self._reckoned:
+            self._reckoned[kind] = self._reckon(kind)
+        return self._reckoned[kind]
+
+    def _reckon(self, kind: Kind) -> float:
+        found = [one for one in map(Kind.parse, self.learned) if one is not None and one.engine == kind.engine]
         if not found:
             return kind.usual_s
         nearest = min(found, key=kind.unlike)
@@ -130,8 +136,3 @@ def core_seconds(
         return 0.0
     each_s = paces.seconds(Kind.of_view(engine, request, shared=shared))
     return count * each_s + prints * paces.seconds(Kind(engine=PRINT, size_px=int(request["size"])))
-
-
-@lru_cache(maxsize=1024)
-def _parsed(text: str) -> Kind | None:
-    return Kind.parse(text)
