@@ -129,6 +129,7 @@ class RowPainters:
             "made": len(views),
             "alike": 1,
             "print_s": 0.0025,
+            "busy_s": 0.0075,
             "cold": False,
         }
 

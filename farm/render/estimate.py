@@ -26,7 +26,7 @@ JOB_S = 0.5
 """Core seconds of a job of its own: steps, tasks, what they write and read."""
 CROWDED = 1.15
 """Cores times seconds of a run for each core second of its rows: the farm works too, and pieces end unevenly."""
-START_S = 6.0
+START_S = 3.0
 """From a run's beginning to its first row: workers start, light is opened."""
 RELIGHT, CYCLES, PRINT = "relight", "cycles", "print"
 RUN_SHARE, RUN_START = "run", "start"

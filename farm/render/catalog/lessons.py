@@ -10,12 +10,12 @@ from farm.render.estimate import CYCLES, PRINT, RELIGHT, ROW_S, RUN_SHARE, RUN_S
 COLD = 0.02
 """What pictures weigh that a process made while it was still warming up: only where nothing better is known."""
 OF_A_RUN = 100.0
-"""What a whole run weighs: half of all that is known."""
+"""What a whole run weighs: half of all that is known; of its start more, as workers are as warm as it left them."""
 LEAST_RUN_S = 5.0
 SHARES = (0.8, 4.0)
 """Beyond it a run stood still for reasons of its own."""
 MOST_START_S = 15.0
-"""What is longer happens once: a farm's very first workers compile and open everything."""
+"""What is longer teaches nothing: a farm's very first workers compile and open everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def of_rows(orders: Iterable[Mapping[str, Any]], answers: Iterable[Mapping[str, 
             continue
         request, alike = requests[answer["i"]], int(answer["alike"])
         share = COLD if answer.get("cold") else 1.0
-        picture_s = (answer["seconds"] - answer["print_s"]) / made
+        picture_s = answer["busy_s"] / made
         add(Kind.of_view(RELIGHT, request, shared=alike > 1), picture_s, made * share)
         add(Kind(engine=PRINT, size_px=int(request["size"])), answer["print_s"] * alike, share / alike)
     return [
@@ -90,9 +90,9 @@ def of_run(*, start_s: float, moving_s: float, slots: int, work_s: float, rows: 
     Args:
         start_s: from its beginning to its first row.
         moving_s: from there to its end, on so many slots.
-        work_s: of all its rows, in the workers; ``rows``: how many they are.
+        work_s: seconds of its pictures and prints, as the lessons of rows count them; ``rows``: how many they are.
     """
-    found = [Lesson(name=RUN_START, mean_s=min(start_s, MOST_START_S), weight=OF_A_RUN)]
+    found = [Lesson(name=RUN_START, mean_s=start_s, weight=5 * OF_A_RUN)] if start_s <= MOST_START_S else []
     if work_s >= LEAST_RUN_S:
         share = min(max(moving_s * slots / (work_s + rows * ROW_S), SHARES[0]), SHARES[1])
         found.append(Lesson(name=RUN_SHARE, mean_s=share, weight=OF_A_RUN))

@@ -10,6 +10,7 @@ class Pieces:
     def __init__(self) -> None:
         self._settled: dict[str, int] = {}
         self._out: dict[str, dict[str, int]] = {}
+        self._worked_s: dict[str, float] = {}
 
     def begin(self, batch: str, settled: int) -> None:
         """A batch is taken up with so many rows settled."""
@@ -27,6 +28,14 @@ class Pieces:
             yield
         finally:
             self._out[batch].pop(name, None)
+
+    def worked(self, run: str, seconds: float) -> None:
+        """Workers were busy with rows of a run for so long."""
+        self._worked_s[run] = self._worked_s.get(run, 0.0) + seconds
+
+    def take_worked(self, run: str) -> float:
+        """How long workers were busy with a run, which is through."""
+        return self._worked_s.pop(run, 0.0)
 
     def forget(self, batch: str) -> None:
         """The batch is through."""

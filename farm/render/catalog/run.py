@@ -91,12 +91,12 @@ class SliceWorker(Protocol):
         """Slices that the cluster can use at once."""
         ...
 
-    async def learn(self, run_id: str, *, start_s: float, moving_s: float, work_s: float, rows: int) -> None:
+    async def learn(self, run_id: str, *, start_s: float, moving_s: float, rows: int) -> None:
         """A run went through without a stop: remember how fast such work goes here, see `farm.render.catalog.lessons`.
 
         Args:
             start_s: from its beginning to its first row; ``moving_s`` from there to the end.
-            work_s: of all its rows in the workers; ``rows``: how many they are.
+            rows: how many it had.
         """
         ...
 
@@ -192,9 +192,7 @@ class RunRows:
             return
         with contextlib.suppress(FarmError):
             moving_s = ctx.clock.monotonic_s() - moved_s
-            await self._worker.learn(
-                ctx.saga_id, start_s=moved_s - began_s, moving_s=moving_s, work_s=tally.seconds, rows=tally.rows
-            )
+            await self._worker.learn(ctx.saga_id, start_s=moved_s - began_s, moving_s=moving_s, rows=tally.rows)
 
     async def _show(self, ctx: StepContext, pedometer: Pedometer, done: int, running: Iterable[int]) -> None:
         with contextlib.suppress(FarmError):  # it is only looked at: the next one will come through

@@ -65,7 +65,8 @@ class Slices:
     async def width(self) -> int:
         return 1 + max(1, await self._kit.workers.row_slots())
 
-    async def learn(self, run_id: str, *, start_s: float, moving_s: float, work_s: float, rows: int) -> None:
+    async def learn(self, run_id: str, *, start_s: float, moving_s: float, rows: int) -> None:
+        work_s = self._kit.pieces.take_worked(run_id)
         if run_id not in self._traced:
             slots = await self._kit.workers.row_slots()
             lessons = of_run(start_s=start_s, moving_s=moving_s, slots=slots, work_s=work_s, rows=rows)

@@ -104,9 +104,11 @@ class AlikeRows:
         for view in self._request["views"]:
             asking = [state for state in ready if view in state.left]
             if asking:
-                began_s = time.perf_counter()
+                began_s, busy_s = time.perf_counter(), time.process_time()
                 self._make(view, asking, template)
                 self._spread(asking, time.perf_counter() - began_s)
+                for state in asking:
+                    state.busy_s += (time.process_time() - busy_s) / len(asking)
         return later
 
     def _prepared(self, state: RowState, template: Template) -> bool:

@@ -42,6 +42,7 @@ class RowState:
         shown: its views that are there, as the answer tells them.
         seconds: of work on this row, its part of what it shared included.
         print_s: of these, for what all its pictures need: its design and its textures.
+        busy_s: CPU seconds of its pictures, its part of what it shared included; no matter who else is on the core.
         made: pictures made for it, not copied.
         error: why it failed, as described.
     """
@@ -58,6 +59,7 @@ class RowState:
     device: str = "cpu"
     seconds: float = 0.0
     print_s: float = 0.0
+    busy_s: float = 0.0
     made: int = 0
     error: dict[str, Any] | None = None
 
@@ -123,6 +125,7 @@ class RowState:
         return {
             **told,
             "print_s": round(self.print_s, 5),
+            "busy_s": round(self.busy_s, 5),
             "made": self.made,
             "alike": alike,
             "cold": cold,

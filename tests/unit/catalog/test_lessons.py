@@ -10,7 +10,16 @@ REQUEST = {"size": 512, "format": "jpeg", "samples": 16, "mode": "images-only", 
 
 
 def answer(i: int, **more: Any) -> dict[str, Any]:
-    plain = {"i": i, "seconds": 0.8, "print_s": 0.2, "made": 2, "alike": 1, "cold": False, "views": [{}, {}]}
+    plain = {
+        "i": i,
+        "seconds": 0.8,
+        "print_s": 0.2,
+        "busy_s": 0.6,
+        "made": 2,
+        "alike": 1,
+        "cold": False,
+        "views": [{}, {}],
+    }
     return {**plain, **more}
 
 
@@ -18,11 +27,11 @@ def test_rows_tell_of_pictures_and_of_their_prints() -> None:
     orders = [{"i": i, "request": REQUEST} for i in range(6)]
     answers = [
         answer(0),
-        answer(1, seconds=0.5, print_s=0.1, alike=2),
-        answer(2, seconds=0.5, print_s=0.1, alike=2),
+        answer(1, busy_s=0.4, print_s=0.1, alike=2),
+        answer(2, busy_s=0.4, print_s=0.1, alike=2),
         answer(3, made=1),  # one of its pictures was copied
         {"i": 4, "seconds": 0.1, "error": {}},
-        answer(5, seconds=80.2, cold=True),
+        answer(5, busy_s=80.0, cold=True),
     ]
     found = {one.name: one for one in of_rows(orders, answers)}
     alone, shared = found["relight/512/jpeg/alone"], found["relight/512/jpeg/shared"]
@@ -56,7 +65,9 @@ def test_a_run_tells_how_long_it_starts_and_how_crowded_it_is() -> None:
     assert of_run(start_s=4.0, moving_s=6000.0, slots=2, work_s=98.0, rows=100)[1].mean_s == 4.0, (
         "it stood still for something"
     )
-    assert of_run(start_s=90.0, moving_s=60.0, slots=2, work_s=98.0, rows=100)[0].mean_s == MOST_START_S
+    assert [one.name for one in of_run(start_s=MOST_START_S + 1, moving_s=60.0, slots=2, work_s=98.0, rows=9)] == [
+        "run"
+    ]
     assert len(of_run(start_s=4.0, moving_s=1.0, slots=2, work_s=1.0, rows=1)) == 1, (
         "of so little the share tells nothing"
     )

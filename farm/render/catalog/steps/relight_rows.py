@@ -117,6 +117,8 @@ class RelightRows(RowsStep):
         settled = [answer for answer in answers if answer["i"] not in again]
         if settled:
             await self._remember(ctx.input["tenant"], settled)
+            worked_s = sum(answer.get("busy_s", 0.0) + answer.get("print_s", 0.0) for answer in settled)
+            self._kit.pieces.worked(ctx.input["run"], worked_s)
             with contextlib.suppress(FarmError):  # for want of a lesson no row is held up
                 await self._kit.paces.learn(of_rows(task.rows, settled))
             await ctx.note({"rows": [_kept(answer, token) for answer in settled]})
