@@ -27,6 +27,8 @@ FAINT = 0.10
 FADE = 0.02
 """Share of the picture's side over which a shadow ends before the picture does, so that nothing looks cut off."""
 _KEPT = 4
+_KEPT_VIEWS = 6
+"""Writing and judging a picture ask for the same shadow, and so do the next product's pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +165,11 @@ def shade_of(order: ViewOrder) -> Shade | None:
     except OSError as exc:
         raise ProtocolError(f"template {folder}: {exc.strerror or exc}: template.json") from exc
     azimuth = VIEW_AZIMUTH_DEG[order.view] if order.azimuth_deg is None else order.azimuth_deg
-    return _kept(folder.resolve(), written_ns).seen(azimuth, order.width_px, order.height_px)
+    return _seen(folder.resolve(), written_ns, azimuth, order.width_px, order.height_px)
+
+
+@functools.lru_cache(maxsize=_KEPT_VIEWS)
+def _seen(folder: Path, written_ns: int, azimuth_deg: float, width_px: int, height_px: int) -> Shade:
+    shade = _kept(folder, written_ns).seen(azimuth_deg, width_px, height_px)
+    shade.density.setflags(write=False)
+    return shade

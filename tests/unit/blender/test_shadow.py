@@ -1,5 +1,6 @@
 """The shadow lies under the garment from every side, ends before the picture does, and looks the same both ways."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,15 @@ def test_an_order_names_its_shadow() -> None:
     assert shade_of(ViewOrder(template=str(TEMPLATE), view="back_180deg", out="")) is None
     with pytest.raises(ProtocolError, match="none, soft"):
         ViewOrder(template=str(TEMPLATE), view="back_180deg", out="", shadow="long")
+
+
+def test_writing_and_judging_share_one_shadow_that_neither_can_change() -> None:
+    order = ViewOrder(template=str(TEMPLATE), view="back_180deg", out="", width_px=100, height_px=100, shadow="soft")
+    shade, again = shade_of(order), shade_of(replace(order, fabric_color="#101010"))
+    assert shade is not None
+    assert shade is again
+    with pytest.raises(ValueError, match="read-only"):
+        shade.density[0] = 0
+    other = shade_of(replace(order, view="left_90deg"))
+    assert other is not None
+    assert other is not shade
