@@ -24,6 +24,13 @@ LASTING_S = 31_536_000
 """How long a picture's address means the same picture, for caches: a year, the longest that they take."""
 MOST_ACCEPT = 200
 """Characters of ``Accept`` by which orders are told from each other."""
+ELSEWHERE = {
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Farm-Engine, Farm-Delta-E, Server-Timing",
+    "Timing-Allow-Origin": "*",
+}
+"""A shop's page is of another origin than the farm: it may show a picture, read it, and say who made it."""
 STEP_PX = 32
 """Sizes that nobody signed for come in steps of it: a slider would else fill every cache with pictures of its own."""
 
@@ -79,8 +86,7 @@ async def get_picture(
     left_s = services.addresses.left_s(address)
     order = await _ordered(services, address, query, request.headers.get("accept"))
     cache = f"public, max-age={LASTING_S if left_s is None else min(LASTING_S, left_s)}, immutable"
-    # A shop's page is of another origin than the farm.
-    headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
+    headers = ELSEWHERE
     return await answer(request, services, order, cache=cache, headers=headers, counted=f"{tenant}/{address.key_id}")
 
 

@@ -66,6 +66,7 @@ async def test_anybody_may_see_a_signed_picture_and_keep_it(shop: Shopfront, sig
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png"), answer.text
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert "Farm-Delta-E" in answer.headers["Access-Control-Expose-Headers"]
     assert answer.headers["ETag"].startswith('"')
     body = {"design_id": design, "placements": PLACED, "fabric_color": "navy", "format": "png", "shadow": "soft"}
     posted = await shop.client.post("/v1/pictures", json={**body, "size": 96})
