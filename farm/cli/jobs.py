@@ -277,6 +277,7 @@ async def _wait_for(
     good: str = "completed",
 ) -> int:  # fmt: skip
     """Do ``begin`` (link → record), then wait for that job's end; the exit code is 0 when it ends as ``good``."""
+    from farm.cli.arrivals import Arrivals
     from farm.cli.link import open_link
     from farm.cli.outcome import await_outcome, tell
     from farm.cli.progress import progress_for
@@ -294,7 +295,14 @@ async def _wait_for(
                 else:
                     out().print(record["id"], markup=False)
                 return 0
-            outcome = await await_outcome(link, record, progress, interrupts, folder=folder, on_interrupt=on_interrupt)
+            arrivals = Arrivals(folder, progress) if folder is not None else None
+            try:
+                outcome = await await_outcome(
+                    link, record, progress, interrupts, folder=folder, on_interrupt=on_interrupt, arrivals=arrivals
+                )
+            finally:
+                if arrivals is not None and (told := arrivals.undo()):
+                    progress.say(told)
     code = tell(outcome, as_json=as_json)
     if outcome.left or good == "completed":
         return code
