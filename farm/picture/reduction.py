@@ -49,6 +49,20 @@ def looked_at(picture: NDArray[np.uint8], side: int) -> tuple[Float, Tally]:
     return reduced, Tally(count=height * width, visible=visible, spread=spread, brightest=int(figures[7]))
 
 
+def without_shadow(picture: NDArray[np.uint8], shadow: Float) -> NDArray[np.uint8]:
+    """A transparent picture before its shadow was put under the garment; what is all garment stays as it is.
+
+    Args:
+        picture: ``(H, W, 4)``, sRGB, straight alpha; an opaque one, ``(H, W, 3)``, has no shadow to lift.
+        shadow: ``(H, W)``, the share of the ground that it takes away.
+    """
+    if picture.shape[2] == 3:
+        return picture
+    result = np.zeros(picture.shape, np.uint8)
+    _lift(read_only(picture), read_only(np.asarray(shadow, np.float32)), result)
+    return result
+
+
 def resized(array: NDArray[Any], side: int) -> Float:
     """Area averages of ``(H, W)`` or ``(H, W, C)``."""
     array = np.asarray(array, np.float32)
@@ -62,6 +76,23 @@ def resized(array: NDArray[Any], side: int) -> Float:
 def _edges(size: int, side: int) -> NDArray[np.int64]:
     """Where each of ``side`` parts begins; a pixel belongs to the part that its middle lies in, as in `resized`."""
     return np.floor(np.arange(side + 1) * (size / side) + 0.5).astype(np.int64)
+
+
+@kernel
+def _lift(picture: NDArray[np.uint8], shadow: Float, result: NDArray[np.uint8]) -> None:
+    one, top = np.float32(1), np.float32(255)
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            total = np.float32(picture[y, x, 3]) / top
+            garment = (total - shadow[y, x]) / max(one - shadow[y, x], np.float32(1e-3))
+            garment = min(max(garment, np.float32(0)), one)
+            # Half a step of alpha is no garment.
+            if garment * top < np.float32(1.5):
+                continue
+            for c in range(3):
+                colour = np.rint(np.float32(picture[y, x, c]) * total / garment)
+                result[y, x, c] = np.uint8(min(colour, top))
+            result[y, x, 3] = np.uint8(np.rint(garment * top))
 
 
 @kernel

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from farm.picture.expectation import Float, ViewMaps, albedos, expected_albedo
 from farm.picture.light import to_linear, to_srgb
 from farm.picture.neighbours import beyond, blurred, smoothed, strongest
-from farm.picture.reduction import Tally, looked_at, resized
+from farm.picture.reduction import Tally, looked_at, resized, without_shadow
 from farm.picture.sized_maps import sized
 from farm.picture.texture import PanelTexture
 
@@ -111,7 +111,7 @@ def judge(
     """
     measures: dict[str, float] = {}
     if shadow is not None and background is None:
-        picture = _without_shadow(picture, shadow)
+        picture = without_shadow(picture, shadow)
     side = min(picture.shape[0], 256 if maps is None else maps.panel.shape[0])
     seen, tally = looked_at(picture, side)
     failures = _plain_failures(tally, background, measures)
@@ -163,20 +163,6 @@ def judge(
         return _verdict(failures, measures, None)
     misfit = np.where(inner, strongest(cloth.seen - cloth.wanted), 0)
     return _verdict(failures, measures, _difference(wanted, colour, at.coverage, misfit))
-
-
-def _without_shadow(picture: NDArray[np.uint8], shadow: Float) -> NDArray[np.uint8]:
-    """A transparent picture before its shadow was put under the garment; what is all garment stays as it is."""
-    total = picture[..., 3].astype(np.float32) / np.float32(255)
-    garment = np.clip((total - shadow) / np.maximum(1 - shadow, np.float32(1e-3)), 0, 1)
-    # Half a step of alpha is no garment.
-    garment[garment * 255 < 1.5] = 0
-    color = np.divide(
-        picture[..., :3] * total[..., None], garment[..., None], out=np.zeros((*picture.shape[:2], 3), np.float32),
-        where=garment[..., None] > 0,
-    )  # fmt: skip
-    parts = [np.clip(np.rint(color), 0, 255), np.rint(garment[..., None] * 255)]
-    return np.concatenate(parts, axis=2).astype(np.uint8)
 
 
 def _gain(seen: Float, wanted: Float, most: float) -> float:

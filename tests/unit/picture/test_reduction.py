@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from farm.picture.light import LINEAR_OF_BYTE
-from farm.picture.reduction import _look, looked_at, resized
+from farm.picture.reduction import _look, looked_at, resized, without_shadow
 
 
 def _picture(side: int, channels: int) -> np.ndarray:
@@ -47,3 +47,21 @@ def test_pictures_that_can_be_written_to_and_such_that_cannot_need_one_loop() ->
     looked_at(picture, 8)
     looked_at(np.asfortranarray(picture), 8)
     assert len(_look.signatures) == before == 1
+
+
+def test_a_shadow_is_lifted_from_under_the_garment() -> None:
+    random = np.random.default_rng(6)
+    shadow = (random.random((40, 50)) * 0.5).astype(np.float32)
+    garment = _picture(50, 4)[:40]
+    garment[..., 3] = random.choice(np.array([0, 0, 90, 200, 255], np.uint8), (40, 50))
+    own = garment[..., 3:] / 255
+    total = own + (1 - own) * shadow[..., None]
+    colour = np.divide(garment[..., :3] * own, total, out=np.zeros((40, 50, 3)), where=total > 0)
+    picture = np.concatenate([np.rint(colour), np.rint(total * 255)], axis=2).astype(np.uint8)
+    lifted = without_shadow(picture, shadow)
+    assert np.abs(lifted[..., 3].astype(int) - garment[..., 3]).max() <= 2
+    shown = garment[..., 3] > 0
+    assert np.abs(lifted[shown][:, :3].astype(int) - garment[shown][:, :3]).max() <= 4
+    assert not lifted[~shown].any()
+    opaque = np.ascontiguousarray(picture[..., :3])
+    assert without_shadow(opaque, shadow) is opaque
