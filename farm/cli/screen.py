@@ -72,7 +72,8 @@ def job_panel(picture: JobPicture, *, width: int, spinner: Spinner | None = None
     parts: list[RenderableType] = [Text(picture.title, style="bold", no_wrap=True, overflow="ellipsis"), Text("")]
     if picture.record is None:
         parts.append(_phases(picture, spinner))
-        parts += [Text(f"  {view}  {what}", style="green") for view, what in picture.arrived.items()]
+        for view, what in picture.arrived.items():
+            parts.append(Text(f"  ✓ {view}  {what}", style="green", no_wrap=True, overflow="ellipsis"))
     else:
         parts.append(_started_line(picture))
         parts.append(_job_line(picture, spinner))
@@ -135,7 +136,7 @@ def _views(record: Mapping[str, Any], width: int, arrived: Mapping[str, str]) ->
     for view in record["views"]:
         share = 1.0 if view["status"] == "done" else float(view["progress"])
         note = _view_note(view)
-        if view["view"] in arrived:
+        if view["view"] in arrived and view["status"] != "done":
             note.append("  in the folder", style="dim")
         table.add_row(view["view"], _bar(share, view["status"]), note)
     film = record.get("film")

@@ -60,3 +60,17 @@ def test_waiting_for_a_farm_that_goes_down_is_said_once() -> None:
 
 def test_time_is_counted_from_the_start_of_the_process() -> None:
     assert 0.0 < since_start_s() < 24 * 3600
+
+
+def test_a_picture_that_arrives_early_is_the_first_and_is_told_with_its_place() -> None:
+    written = io.StringIO()
+    with PlainLines("logo.png on crew-tee", Console(file=written, width=80)) as progress:
+        for _ in range(2):
+            progress.arrived("front_0deg", "relit here, shirt/front_0deg.png; the job stores it")
+        progress.job(
+            Journal(views=["front_0deg"]).rendering().view_begins("front_0deg").view_done("front_0deg", 2).record()
+        )
+    told = [line.partition("] ")[2] for line in written.getvalue().splitlines()]
+    early = "front_0deg: relit here, shirt/front_0deg.png; the job stores it"
+    assert told[1:4] == [early, "that is the first picture", "front_0deg: done in 2.0 s"]
+    assert told.count("that is the first picture") == 1

@@ -34,6 +34,16 @@ def test_the_start_shows_each_phase_with_its_time_and_the_one_that_runs() -> Non
     ]
 
 
+def test_pictures_that_are_there_early_are_told_before_the_job_and_beside_its_views() -> None:
+    early = {"front_0deg": "relit here, shirt/front_0deg.png", "left_90deg": "relit here, " + 90 * "shirt/"}
+    lines = shown(JobPicture("logo.png on crew-tee", phase="ray", arrived=early))
+    assert [line.split()[:2] for line in lines if "relit here" in line] == [["✓", "front_0deg"], ["✓", "left_90deg"]]
+    assert max(map(len, lines)) <= 80
+    lines = shown(JobPicture("t", record=rendering().record({"left_90deg": 0.42}), arrived=early))
+    row = {line.split()[0]: line for line in lines if line.strip().startswith(VIEWS)}
+    assert ["in the folder" in row[view] for view in VIEWS[:3]] == [False, True, False], "what is done is there anyway"
+
+
 def test_a_running_job_shows_one_bar_per_view_with_its_share_and_the_time_left() -> None:
     record = rendering().record({"left_90deg": 0.42, "right_270deg": 0.05}, eta_s=11.6)
     lines = shown(JobPicture("t", record=record, first_picture_s=9.8))
