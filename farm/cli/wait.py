@@ -12,8 +12,8 @@ from farm.cli.link import FarmLink
 from farm.cli.progress import Progress
 from farm.errors import JobEnded, StoreUnavailable
 
-LOOK_S = 0.2
-STORE_PATIENCE = 50
+LOOK_S = 0.1
+STORE_PATIENCE = 100
 """Looks in a row that may find no store before the command gives up; the farm itself is more patient."""
 
 
