@@ -67,8 +67,7 @@ async def go(farm: Farm, name: str, manifest: Path, designs: Path) -> tuple[floa
 async def measure(chosen: argparse.Namespace, work: Path) -> None:
     names = write_designs(work / "designs", 60, longest_px=1200)
     async with bench_farm() as (farm, _):
-        if chosen.bakes:
-            provide_bake(farm.settings.home, chosen.bakes, 1024)
+        provide_bake(farm.settings.home, chosen.bakes, 1024)
         print(
             "| catalogue | pictures | planned, s | took, s | planned ÷ took |\n| --- " + "| ---: " * 4 + "|", flush=True
         )

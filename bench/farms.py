@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from farm.adapters.shipped_light import Light
+from farm.domain.template import find
 from farm.home.folder import Home, Need, Order
 from farm.home.join import join
 from farm.home.state import HostState
@@ -38,9 +40,13 @@ async def bench_farm(**settings: str) -> AsyncIterator[tuple[Farm, HostState]]:
 
 
 def provide_bake(home: Path, bakes: Path | None, size_px: int) -> None:
-    """A bake of the crew tee in that farm: copied from another farm's ``objects/bakes``, or made."""
+    """A bake of the crew tee in that farm: copied from another farm's ``objects/bakes``, its own light, or made."""
     if bakes:
         shutil.copytree(bakes, home / "objects" / "bakes", dirs_exist_ok=True)
+        return
+    garment = find(Settings.load().template_folders, "crew-tee")
+    light = Light.read(garment.folder, garment.hash)
+    if light is not None and light.bake.size_px >= size_px:
         return
     command = [sys.executable, "-m", "farm.cli", "template", "bake", "--size", str(size_px), "--no-measure"]
     subprocess.run(command, check=True, env={**os.environ, "FARM_HOME": str(home)})
