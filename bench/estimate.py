@@ -68,9 +68,7 @@ async def measure(chosen: argparse.Namespace, work: Path) -> None:
     names = write_designs(work / "designs", 60, longest_px=1200)
     async with bench_farm() as (farm, _):
         provide_bake(farm.settings.home, chosen.bakes, 1024)
-        print(
-            "| catalogue | pictures | planned, s | took, s | planned ÷ took |\n| --- " + "| ---: " * 4 + "|", flush=True
-        )
+        print("| " + " | ".join(HEAD) + " |\n| --- " + "| ---: " * (len(HEAD) - 1) + "|")
         for turn, scale in (("first of its kind", chosen.first), ("learned", chosen.rows)):
             for kind, fields in KINDS.items():
                 manifest = work / f"{turn}-{fields['size']}.csv"
