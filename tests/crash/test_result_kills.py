@@ -16,7 +16,7 @@ APPENDS = range(4, 9)
 
 async def _run(place: Place, shop: Workshop, failpoints: str, **request: Any) -> tuple[dict[str, Any], int]:
     async with coordinator_process(place, lease_s=0.4, **KEPT) as lives:
-        wanted = prepared(product_id="tee", views=[FRONT], **request)
+        wanted = prepared(product_id="tee", views=[FRONT], engine="cycles", **request)
         accepted = await shop.service.submit(wanted, failpoints=failpoints)
         record = await shop.ended(accepted["id"])
     assert set(lives.exit_codes) <= {-9}, "a coordinator died of something else"

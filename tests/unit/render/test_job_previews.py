@@ -13,6 +13,7 @@ from farm.adapters.memory_store import MemoryStore
 from farm.domain import keys
 from farm.errors import BadPicture, BlenderCrashed
 from farm.render.ports import ViewTask
+from farm.render.prepare import Prepared
 from farm.render.steps import previews
 from tests.workshop import Workshop, baked, prepared, workshop
 
@@ -23,6 +24,10 @@ VIEWS = [FRONT, BACK]
 @pytest.fixture
 def shop(tmp_path: Path) -> Workshop:
     return workshop(tmp_path, open_memory(), MemoryStore(), MemoryCatalog())
+
+
+def traced(**request: Any) -> Prepared:
+    return prepared(engine="cycles", **request)
 
 
 def gate(shop: Workshop, *held: str) -> asyncio.Event:
@@ -55,7 +60,7 @@ async def events(shop: Workshop, job_id: str) -> list[dict[str, Any]]:
 async def test_previews_come_at_once_and_give_way_view_by_view(shop: Workshop, saga: str) -> None:
     baked(shop.objects)
     opened = gate(shop, BACK)
-    job = (await shop.service.submit(prepared(views=VIEWS, product_id="tee", saga=saga)))["id"]
+    job = (await shop.service.submit(traced(views=VIEWS, product_id="tee", saga=saga)))["id"]
 
     async def back_alone() -> bool:
         record = await shop.service.get(job)
@@ -107,7 +112,7 @@ async def test_a_preview_is_no_larger_than_its_bake(shop: Workshop) -> None:
     baked(shop.objects, size_px=80)
     baked(shop.objects, FRONT, size_px=100)
     async with shop.running():
-        job = await shop.service.submit(prepared(views=VIEWS, size=128))
+        job = await shop.service.submit(traced(views=VIEWS, size=128))
         await shop.ended(job["id"])
     assert sizes == [(f"preview_{FRONT}", 100, True), (f"preview_{BACK}", 80, True)]
 
@@ -121,7 +126,7 @@ async def test_a_preview_that_fails_fails_nothing_and_is_not_tried_again(shop: W
     shop.painters.seconds = 0.05
     baked(shop.objects)
     async with shop.running():
-        record = await shop.ended((await shop.service.submit(prepared(views=VIEWS)))["id"])
+        record = await shop.ended((await shop.service.submit(traced(views=VIEWS)))["id"])
     assert record["status"] == "completed"
     assert record["last_error"] is None
     assert [view["attempts"] for view in record["views"]] == [1, 1]
@@ -154,7 +159,7 @@ async def test_a_preview_that_hangs_delays_nothing_and_is_stopped(
     shop.painters.before, shop.painters.before_relit = held, hang
     baked(shop.objects)
     async with shop.running():
-        job = await shop.service.submit(prepared(views=[FRONT]))
+        job = await shop.service.submit(traced(views=[FRONT]))
         record = await shop.ended(job["id"], within_s=10)
     assert record["status"] == ending
     assert stopped.is_set()
@@ -164,7 +169,7 @@ async def test_a_preview_that_hangs_delays_nothing_and_is_stopped(
 async def test_another_coordinator_makes_no_preview_twice(shop: Workshop) -> None:
     baked(shop.objects)
     opened = gate(shop)
-    job = (await shop.service.submit(prepared(views=VIEWS)))["id"]
+    job = (await shop.service.submit(traced(views=VIEWS)))["id"]
 
     async def all_shown() -> bool:
         return all(shown(await shop.service.get(job)).values())
@@ -182,9 +187,9 @@ async def test_another_coordinator_makes_no_preview_twice(shop: Workshop) -> Non
 async def test_what_is_kept_needs_no_preview(tmp_path: Path) -> None:
     shop = workshop(tmp_path, open_memory(), MemoryStore(), MemoryCatalog(), cache_days=7.0)
     async with shop.running():
-        await shop.ended((await shop.service.submit(prepared(views=[FRONT])))["id"])
+        await shop.ended((await shop.service.submit(traced(views=[FRONT])))["id"])
         baked(shop.objects)
         shop.painters.seconds = 0.05
-        await shop.ended((await shop.service.submit(prepared(views=VIEWS)))["id"])
+        await shop.ended((await shop.service.submit(traced(views=VIEWS)))["id"])
     assert [name for _, name in shop.painters.relit] == [f"preview_{BACK}"]
     assert not [item.key for item in shop.objects.list("t/default/cache/") if "preview" in item.key]
