@@ -156,6 +156,11 @@ class _Axis:
         return np.clip(middle, 0, self.end - self.begin - 1)
 
 
+def filter_taps(count: int, density: int) -> Taps:
+    """The pixel filter of one axis of a window at the bake's own size, over ``density`` sub-samples a pixel."""
+    return _Axis.of(0, count, 1.0, 0.0).taps(density)
+
+
 def _density(scale: float) -> int:
     """Points along a baked pixel's side, so that a pixel of the picture has at least two.
 
