@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,14 +69,24 @@ def prepared(**request: Any) -> Prepared:
 
 
 def baked(
-    store: ObjectStore, *names: str, size_px: int = 64, delta_e: float | None = 0.4, template_hash: str = "0" * 64
+    store: ObjectStore,
+    *names: str,
+    size_px: int = 64,
+    delta_e: float | None = 0.4,
+    template_hash: str = "0" * 64,
+    larger: Mapping[str, float] = {},
 ) -> Bake:
-    """A finished bake of the template of `prepared` jobs, in the store; painters need no more of it than its index."""
+    """A finished bake of the template of `prepared` jobs, in the store; painters need no more of it than its index.
+
+    Args:
+        larger: the errors of larger pictures by their size.
+    """
     error = {} if delta_e is None else {"delta_e_mean": delta_e}
     parts = {
         name: BakedPart(
             name=name, key=f"{keys.bakes('crew-tee', template_hash, size_px)}{name}.light", sha256="0" * 64,
             size_bytes=1, samples=64, renderer="cycles 5", seconds=1.0, error=error,
+            larger={size: {"delta_e_mean": error_of} for size, error_of in larger.items()},
         )
         for name in names or ALL_VIEWS
     }  # fmt: skip

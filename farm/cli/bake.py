@@ -39,6 +39,8 @@ farm template bake                        [dim]the crew tee, for pictures up to 
 
 farm template bake crew-tee --size 512    [dim]a quarter of the time: for previews[/dim]
 
+farm template bake --larger 2048          [dim]and see how true twice that size is from it[/dim]
+
 farm template bake --film                 [dim]the turntable's frames too[/dim]
 
 farm template bake --ship                 [dim]for the garment's own folder: it comes with its light[/dim]
@@ -65,6 +67,17 @@ def bake(
     views: Annotated[str | None, typer.Option(metavar="A,B,…", help="Only these views.", show_default="all")] = None,
     film: Annotated[bool, typer.Option("--film", help="Bake the turntable's frames too.")] = False,
     measure: Annotated[bool, typer.Option(help="Measure the error of every view.")] = True,
+    larger_px: Annotated[
+        int,
+        typer.Option(
+            "--larger",
+            metavar="PX",
+            min=0,
+            max=4096,
+            help="Measure pictures of this size too, made of the same light: auto relights up to it then.",
+            show_default="none",
+        ),
+    ] = 0,
     force: Annotated[bool, typer.Option("--force", help="Bake what is baked already.")] = False,
     ship: Annotated[
         bool, typer.Option("--ship", help="Put it into the template's folder too, to come with the garment.")
@@ -90,6 +103,7 @@ def bake(
         views=chosen,
         film_frames=settings.film_frames if film else 0,
         measure=measure,
+        larger_px=larger_px,
         force=force,
     )
     result = asyncio.run(_run(settings, wish, quiet=as_json, ship=garment.folder if ship else None))

@@ -189,13 +189,16 @@ def _gather(
                 for c in range(channels):
                     out[c] += weight * light[row, column, c]
         return
-    for step in range(2):  # where nothing about it is of that piece, all cloth is
+    for step in range(3):  # of that piece alone; of that piece among others; where there is none of it, all cloth
         total = 0.0
         for i in range(4):
             for j in range(4):
                 row, column = min(max(top + i, 0), rows - 1), min(max(left + j, 0), columns - 1)
                 weight = max(0.0, 1 - abs(v - (top + i)) / 2) * max(0.0, 1 - abs(u - (left + j)) / 2)
-                weight *= like[i, j] ** 2 if step == 0 else alpha[row, column] / 255
+                if step == 0:
+                    weight *= 1.0 if like[i, j] > 0.99 else 0.0
+                else:
+                    weight *= like[i, j] ** 2 if step == 1 else alpha[row, column] / 255
                 total += weight
                 for c in range(channels):
                     out[c] += weight * light[row, column, c]
@@ -238,12 +241,14 @@ def _between(
     channels = light.shape[2]
     result = np.zeros((height, width, channels), np.float32)
     fine = np.zeros((max(1, len(mixed_panel)), SIDE * SIDE, channels), np.float32)
+    number = np.full((height, width), -1, np.int32)
     like = np.zeros((4, 4), np.float32)
     for y in range(height):
         mixed = first_mixed[y]
         for x in range(width):
             p = panel[y, x]
             if p == MIXED:
+                number[y, x] = mixed
                 for k in range(SIDE * SIDE):
                     q = mixed_panel[mixed, k]
                     if q == EMPTY:
@@ -286,12 +291,7 @@ def _between(
                     q = panel[i, j]
                     if q == EMPTY:
                         continue
-                    at = 0
-                    if q == MIXED:
-                        at = first_mixed[i]
-                        for before in range(j):
-                            if panel[i, before] == MIXED:
-                                at += 1
+                    at = number[i, j]
                     for k in range(SIDE * SIDE):
                         if q == MIXED and mixed_panel[at, k] == EMPTY:
                             continue

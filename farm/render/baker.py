@@ -31,6 +31,7 @@ class BakeWish:
         views: names of the six views.
         film_frames: azimuths of a film to bake besides, evenly round; 0: none.
         measure: whether to find the error of every view.
+        larger_px: the size of larger pictures whose error is found besides; 0: of none.
         force: whether to bake what is baked already.
     """
 
@@ -41,6 +42,7 @@ class BakeWish:
     views: tuple[str, ...] = tuple(ALL_VIEWS)
     film_frames: int = 0
     measure: bool = True
+    larger_px: int = 0
     force: bool = False
 
     @property
@@ -65,6 +67,7 @@ class BakeWish:
                 samples=self.samples if azimuth_deg is None else min(self.samples, FILM_SAMPLES),
                 token=new_token(),
                 measure=self.measure and azimuth_deg is None,
+                larger_px=self.larger_px if azimuth_deg is None else 0,
                 force=self.force,
             )
             for view, azimuth_deg in wanted.values()

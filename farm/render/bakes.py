@@ -31,6 +31,7 @@ class BakedPart:
         renderer: that made it, such as ``cycles 5.2.3``.
         seconds: that it took, measuring included.
         error: measured against the path tracer, see `farm.render.tasks.bake_task`; empty where nothing was measured.
+        larger: the same of larger pictures from this light, by their size in pixels; those that it is good for.
     """
 
     name: str
@@ -41,6 +42,17 @@ class BakedPart:
     renderer: str
     seconds: float
     error: Mapping[str, float] = field(default_factory=dict)
+    larger: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def most_px(self) -> int:
+        """The largest picture that was measured; 0 where only those up to the bake's own size were."""
+        return max(map(int, self.larger), default=0)
+
+    def delta_e(self, size_px: int, baked_px: int) -> float | None:
+        """The mean ΔE00 inside the print that was measured for pictures of that size; ``None`` where none was."""
+        larger = [int(size) for size in self.larger if int(size) >= size_px] if size_px > baked_px else []
+        return (self.larger[str(min(larger))] if larger else self.error).get("delta_e_mean")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +82,19 @@ class Bake:
         """Whether all these views are baked."""
         return all(name in self.parts for name in names)
 
-    def delta_e(self, names: Iterable[str]) -> float:
-        """The worst mean ΔE00 inside the print that was measured on these views; infinite where none was measured."""
-        return max((self.parts[name].error.get("delta_e_mean", float("inf")) for name in names), default=float("inf"))
+    def serves(self, name: str, size_px: int) -> bool:
+        """Whether pictures of that view and size come from it."""
+        part = self.parts.get(name)
+        return part is not None and size_px <= max(self.size_px, part.most_px)
+
+    def delta_e(self, names: Iterable[str], size_px: int = 0) -> float:
+        """The worst mean ΔE00 inside the print that was measured on these views; infinite where none was measured.
+
+        Args:
+            size_px: of the pictures, whose error may be another where they are larger than the bake.
+        """
+        found = (self.parts[name].delta_e(size_px, self.size_px) for name in names)
+        return max((float("inf") if one is None else one for one in found), default=float("inf"))
 
     def to_json(self) -> bytes:
         """The bytes of ``bake.json``."""
@@ -148,25 +170,34 @@ def finished(store: ObjectStore, template: str, template_hash: str) -> list[Bake
 
 
 def serving(bakes: Iterable[Bake], name: str, size_px: int) -> Bake | None:
-    """The bake, of these from small to large, that a picture of that view and size comes from."""
-    return next((bake for bake in bakes if bake.size_px >= size_px and name in bake.parts), None)
+    """The bake, of these from small to large, that a picture of that view and size comes from.
+
+    A picture no larger than a bake comes from the smallest that is large enough; a larger one from the largest that is
+    good for it.
+    """
+    good = [bake for bake in bakes if bake.serves(name, size_px)]
+    return next((bake for bake in good if bake.size_px >= size_px), good[-1] if good else None)
 
 
 def find(store: ObjectStore, template: str, template_hash: str, size_px: int, names: Iterable[str] = ()) -> Bake | None:
-    """The smallest finished bake of that version of the template that is good for such pictures of these views.
+    """The finished bake of that version of the template that such pictures of these views come from, see `serving`.
 
     Raises:
         StorageUnavailable, StorageForbidden: as the store met them.
         BakeBroken: when the one that fits cannot be read.
     """
-    wanted = tuple(names)
+    wanted, smaller = tuple(names), None
     for size in sizes(store, template, template_hash):
-        if size < size_px:
-            continue
         try:
             bake = Bake.from_json(store.get(index_key(template, template_hash, size)))
         except ObjectMissing:
             continue  # it was taken away between the look and the reading
-        if bake.covers(wanted):
+        except BakeBroken:
+            if size < size_px:
+                continue
+            raise
+        if size >= size_px and bake.covers(wanted):
             return bake
-    return None
+        if wanted and all(bake.serves(name, size_px) for name in wanted):
+            smaller = bake
+    return smaller

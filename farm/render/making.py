@@ -166,7 +166,7 @@ def _film_within(settings: Settings, made: Sequence[Bake], names: Sequence[str],
 def _delta_e(made: Sequence[Bake], views: Sequence[str], size_px: int) -> float | None:
     """The worst error of these views; ``None`` where one was not measured."""
     found = [(bakes.serving(made, view, size_px), view) for view in views]
-    worst = max((bake.delta_e([view]) if bake else float("inf") for bake, view in found), default=float("inf"))
+    worst = max((bake.delta_e([view], size_px) if bake else float("inf") for bake, view in found), default=float("inf"))
     return None if worst == float("inf") else round(worst, 4)
 
 

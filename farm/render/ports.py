@@ -202,6 +202,7 @@ class BakeTask:
         azimuth_deg: of a film's frame, instead of the view's own.
         samples: paths per pixel of each of its renders.
         measure: whether to find its error against the path tracer too.
+        larger_px: the size of larger pictures whose error is found besides; 0: of none.
         force: bake what is baked already.
     """
 
@@ -213,6 +214,7 @@ class BakeTask:
     token: str
     azimuth_deg: float | None = None
     measure: bool = True
+    larger_px: int = 0
     force: bool = False
 
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ BAKED, STORED = 0.6, 0.65
 MEASURE_SAMPLES = 64
 """Paths per pixel of the pictures it is measured against: quality `high`."""
 MEASURE_FABRICS = ("#ffffff", "#101010")
+"""The darker one is the harder: of larger pictures, which take the longer, it alone."""
 MEASURE_SEED = 11
 
 BakeView = Callable[[BakeTask, Callable[[float], None]], tuple[Arrays, Mapping[str, Any]]]
@@ -68,24 +69,41 @@ def bake_part(
     """
     name = bakes.part_name(task.view, task.azimuth_deg)
     found = None if task.force else finished(store, task)
-    if found is not None:
+    if found is not None and (not task.larger_px or str(task.larger_px) in found.larger):
         log.say(f"{name} is baked already")
         return found
+
+    def error_of(baked: BakedView, size_px: int, fabrics: Sequence[str]) -> dict[str, float]:
+        progress.enter("measuring", STORED)
+        error = measured(task, baked, renderer, facts, template, folder, progress, size_px, fabrics)
+        log.say(f"{name} at {size_px} px: " + ", ".join(f"{what} {value:.3f}" for what, value in error.items()))
+        return error
+
+    def noted(part: BakedPart) -> BakedPart:
+        entry = json.dumps(asdict(part), indent=1, sort_keys=True)
+        store.put(f"{prefix}{name}.json", entry.encode(), content_type="application/json")
+        return part
+
+    prefix = keys.bakes(task.template, task.template_hash, task.size_px)
+    if found is not None:
+        baked = BakedView.read(store.get(found.key, sha256=found.sha256), places)
+        if baked.most_px < task.larger_px:
+            return found
+        error = error_of(baked, task.larger_px, MEASURE_FABRICS[-1:])
+        return noted(replace(found, larger={**found.larger, str(task.larger_px): error}))
     progress.enter("baking", 0.0)
     began_s = time.monotonic()
     arrays, told = bake_view(task, lambda share: progress.advance(BAKED * share))
     progress.enter("storing", BAKED)
     data = light_file.packed(arrays, told)
-    prefix = keys.bakes(task.template, task.template_hash, task.size_px)
     key = bakes.part_key(task.template, task.template_hash, task.size_px, name)
     sha256 = store.put(key, data, content_type="application/octet-stream")
     log.say(f"{name}: {len(data)} bytes")
-    error: dict[str, float] = {}
     baked = BakedView.read(data, places)
-    if task.measure:
-        progress.enter("measuring", STORED)
-        error = measured(task, baked, renderer, facts, template, folder, progress)
-        log.say(f"{name}: " + ", ".join(f"{what} {value:.3f}" for what, value in error.items()))
+    error = error_of(baked, task.size_px, MEASURE_FABRICS) if task.measure else {}
+    larger = {}
+    if task.larger_px and baked.most_px >= task.larger_px:
+        larger[str(task.larger_px)] = error_of(baked, task.larger_px, MEASURE_FABRICS[-1:])
     part = BakedPart(
         name=name,
         key=key,
@@ -95,10 +113,9 @@ def bake_part(
         renderer=str(baked.facts["renderer"]),
         seconds=round(time.monotonic() - began_s, 2),
         error=error,
+        larger=larger,
     )
-    entry = json.dumps(asdict(part), indent=1, sort_keys=True)
-    store.put(f"{prefix}{name}.json", entry.encode(), content_type="application/json")
-    return part
+    return noted(part)
 
 
 def finished(store: ObjectStore, task: BakeTask) -> BakedPart | None:
@@ -126,14 +143,16 @@ def measured(
     template: Path,
     folder: Path,
     progress: Progress,
+    size_px: int,
+    fabrics: Sequence[str],
 ) -> dict[str, float]:
-    """Relight a chart on light and dark cloth, trace the same, and compare.
+    """Relight a chart on cloth of these fabrics, trace the same, and compare pictures of that size.
 
     Returns:
         ``delta_e_mean`` and ``delta_e_p99`` inside the print, ``garment_delta_e_mean`` over all cloth,
         ``psnr_db`` inside the print: of each the worse of the fabrics. Where the view shows no print, the cloth counts.
     """
-    charts = _charts(baked, facts, task.size_px)
+    charts = _charts(baked, facts, size_px)
     prints = []
     for one in charts:
         path = folder / f"chart-{one.panel}.png"
@@ -149,16 +168,16 @@ def measured(
             )
         )
     rows = []
-    for number, fabric in enumerate(MEASURE_FABRICS):
-        share = (1 - STORED) / len(MEASURE_FABRICS)
+    for number, fabric in enumerate(fabrics):
+        share = (1 - STORED) / len(fabrics)
         order = ViewOrder(
             template=str(template),
             view=task.view,
             out=str(folder / "traced.png"),
             prints=tuple(prints),
             fabric_color=fabric,
-            width_px=task.size_px,
-            height_px=task.size_px,
+            width_px=size_px,
+            height_px=size_px,
             samples=MEASURE_SAMPLES,
             seed=MEASURE_SEED,
             azimuth_deg=task.azimuth_deg,

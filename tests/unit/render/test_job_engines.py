@@ -111,6 +111,28 @@ async def test_auto_relights_within_the_operators_bound(
     assert record["views"][0]["engine"] == chosen
 
 
+@pytest.mark.parametrize(
+    ("size_px", "chosen", "delta_e"),
+    [(64, "relight", 0.4), (65, "relight", 1.2), (128, "relight", 1.2), (129, "cycles", 0)],
+)
+async def test_auto_relights_larger_pictures_up_to_what_was_measured(
+    shop: Workshop, size_px: int, chosen: str, delta_e: float
+) -> None:
+    bake = baked(shop.objects, larger={"128": 1.2})
+    record = await finished(shop, size=size_px, views=[FRONT])
+    assert record["engine"]["chosen"] == chosen
+    assert record["engine"].get("delta_e", 0) == delta_e
+    if chosen == "relight":
+        assert record["engine"]["bake"] == bake.id[:12]
+
+
+async def test_larger_pictures_that_are_not_true_enough_are_traced(shop: Workshop) -> None:
+    baked(shop.objects, larger={"128": 1.7})
+    assert (await finished(shop, size=64, views=[FRONT]))["engine"]["chosen"] == "relight"
+    assert (await finished(shop, size=65, views=[FRONT]))["engine"]["chosen"] == "cycles"
+    assert (await finished(shop, size=65, views=[FRONT], engine="relight"))["engine"]["delta_e"] == 1.7
+
+
 async def test_auto_traces_what_is_asked_for_more_finely_than_it_is_baked(shop: Workshop) -> None:
     baked(shop.objects)
     assert (await finished(shop, views=[FRONT], samples=64))["engine"]["chosen"] == "relight"
