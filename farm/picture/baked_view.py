@@ -87,8 +87,9 @@ class BakedView:
     def size_bytes(self) -> int:
         """What it holds in memory, with the sizes it was fitted to."""
         with self._lock:
-            fitted = sum(transport.size_bytes for transport in self._sizes.values())
-        return sum(array.nbytes for array in self.arrays.values()) + fitted
+            fitted = [array for transport in self._sizes.values() for array in transport.arrays]
+        held = {id(array): array.nbytes for array in (*self.arrays.values(), *fitted)}
+        return sum(held.values())
 
     @property
     def panels(self) -> tuple[str, ...]:

@@ -42,6 +42,11 @@ class Points:
     extents: NDArray[np.float64]
     density: int
 
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """What it holds."""
+        return (self.panel, self.place, self.slope, self.mixed_panel, self.mixed_place, self.first_mixed)
+
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]], *, density: int) -> Self:
         """From a bake's arrays."""

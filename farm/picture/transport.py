@@ -49,9 +49,9 @@ class Transport:
     block_column: NDArray[np.int64]
 
     @property
-    def size_bytes(self) -> int:
-        """What it holds beside the bake's own arrays."""
-        return self.light.nbytes + self.alpha.nbytes + self.per_cover.nbytes + self.points.slope.nbytes
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """What it holds; of a picture no larger than the bake, some of it is the bake's own."""
+        return (self.light, self.alpha, self.per_cover, *self.points.arrays)
 
 
 def fit(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any], width_px: int, height_px: int) -> Transport:

@@ -56,7 +56,7 @@ class PictureOrder:
     @property
     def delta_e(self) -> float | None:
         """The mean ΔE00 inside the print that was measured for this view; ``None`` where it was not."""
-        found = self.bake.delta_e([self.view])
+        found = self.bake.delta_e([self.view], min(sides_px(self.prepared.request)))
         return None if found == float("inf") else found
 
 
