@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 _HELP = """
 Bake a template: keep its light, so that a new design's pictures are shaded in a moment instead of traced for a minute.
 
-A bake serves every design, fabric colour, background and picture size up to its own. It lies in the object store, and
-is needed once for each version of a template. At the end some designs are traced and relit on every view; the
-difference is shown, kept with the bake, and decides what `--engine auto` does.
+A bake serves every design, fabric colour, background and picture size up to its own, and larger ones that were
+measured. It lies in the object store, and is needed once for each version of a template. At the end some designs are
+traced and relit on every view; the difference is shown, kept with the bake, and decides what `--engine auto` does.
 
 Ctrl-C stops it; what is finished is kept, and the same command goes on from there. Jobs go first.
 """

@@ -179,6 +179,11 @@ def serving(bakes: Iterable[Bake], name: str, size_px: int) -> Bake | None:
     return next((bake for bake in good if bake.size_px >= size_px), good[-1] if good else None)
 
 
+def largest(bakes: Iterable[Bake], name: str) -> int:
+    """The largest picture of that view that comes from one of these; 0 where none does."""
+    return max((max(bake.size_px, bake.parts[name].most_px) for bake in bakes if name in bake.parts), default=0)
+
+
 def find(store: ObjectStore, template: str, template_hash: str, size_px: int, names: Iterable[str] = ()) -> Bake | None:
     """The finished bake of that version of the template that such pictures of these views come from, see `serving`.
 

@@ -112,10 +112,10 @@ def _require(made: Sequence[Bake], template: str, views: Sequence[str], size_px:
     for view in views:
         if bakes.serving(made, view, size_px) is not None:
             continue
-        smaller = [bake.size_px for bake in made if view in bake.parts]
+        most_px = bakes.largest(made, view)
         pointed = [{"pointer": "/engine", "reason": f"{view} is not baked at {size_px} px or more"}]
-        if smaller:
-            raise BakeTooSmall(template=template, size_px=size_px, baked_px=max(smaller), errors=pointed)
+        if most_px:
+            raise BakeTooSmall(template=template, size_px=size_px, baked_px=most_px, errors=pointed)
         raise BakeMissing(template=template, view=view, size_px=size_px, errors=pointed)
 
 

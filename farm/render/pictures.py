@@ -254,8 +254,8 @@ def _serving(baked: Sequence[Bake], template: str, view: str, size_px: int) -> B
     bake = bakes.serving(baked, view, size_px)
     if bake is not None:
         return bake
-    smaller = [one.size_px for one in baked if view in one.parts]
-    if smaller:
-        pointed = [{"pointer": "/size", "reason": f"{view} is baked at {max(smaller)} px at most"}]
-        raise BakeTooSmall(template=template, size_px=size_px, baked_px=max(smaller), errors=pointed)
+    most_px = bakes.largest(baked, view)
+    if most_px:
+        pointed = [{"pointer": "/size", "reason": f"{view} has light for {most_px} px at most"}]
+        raise BakeTooSmall(template=template, size_px=size_px, baked_px=most_px, errors=pointed)
     raise BakeMissing(template=template, view=view, size_px=size_px)
