@@ -37,7 +37,7 @@ def relit_retried_forced(terminal: Terminal) -> None:
 
 
 def test_a_baked_template_is_previewed_with_and_without_a_farm(terminal: Terminal) -> None:
-    answer = terminal.farm("preview", DESIGN, "--size", "2048", "-o", "before.png")
+    answer = terminal.farm("preview", DESIGN, "--size", "2560", "-o", "before.png")
     assert answer.returncode == 1
     assert "bake_missing" in answer.stderr, answer.stderr
     assert "farm template bake" in answer.stderr

@@ -59,7 +59,7 @@ async def test_a_view_is_baked_measured_relit_judged_and_stored(workers: "RayWor
 
 
 async def test_what_is_not_baked_is_not_relit(workers: "RayWorkers", jobs: Jobs) -> None:
-    composed = jobs.compose(size=1100)
+    composed = jobs.compose(size=2100)
     textures = await workers.compose(composed)
     with pytest.raises(BakeMissing) as raised:
         await workers.relight(jobs.view(composed, textures, View.RIGHT))
