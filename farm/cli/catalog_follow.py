@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from farm.cli.console import err, out, print_json
+from farm.cli.console import err, out, print_accepted, print_json
 from farm.cli.runs import run_view
 from farm.errors import FarmError
 from farm.settings import Settings
@@ -82,10 +82,7 @@ async def follow(
     async with open_link(Settings.load(), Need.FARM, screen) as link:
         record = await begin(link)
         if detach:
-            if as_json:
-                print_json(record)
-            else:
-                out().print(record["id"], markup=False)
+            print_accepted(record, as_json=as_json)
             return 0
         async with hearing_interrupts() as interrupts:
             ended = await screen.until_ended(link, record["id"], interrupts)

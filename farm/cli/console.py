@@ -40,6 +40,14 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def print_accepted(record: Mapping[str, Any], *, as_json: bool) -> None:
+    """What a command that does not wait says of a job or a run: its id, for whoever asks later."""
+    if as_json:
+        print_json(record)
+    else:
+        out().print(record["id"], markup=False)
+
+
 def exit_code(error: FarmError) -> int:
     """2 for what the caller can correct in the command, else 1."""
     return 2 if isinstance(error, InvalidRequest | InvalidSettings | NotFound) else 1

@@ -121,7 +121,9 @@ def _fetch(store: "ObjectStore", record: Mapping[str, Any], beside: Path) -> lis
         sheet = beside / CONTACT_SHEET
         request = record["request"]
         title = record["product_id"] or record["template"]["id"]
-        caption = f"{request['fabric_color']} · {pixels(request)} · {request['samples']} samples · {record['id']}"
+        relit = record["engine"].get("stills") == "relight"
+        made = "relit" if relit else f"{request['samples']} samples"
+        caption = f"{request['fabric_color']} · {pixels(request)} · {made} · {record['id']}"
         sheet.write_bytes(contact_sheet(stills, title=title, caption=caption))
         saved.append(SavedFile(path=sheet, size_bytes=sheet.stat().st_size))
     return saved

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from farm.cli.console import ago, err, made, out, print_json, status_text
+from farm.cli.console import ago, err, made, out, print_accepted, print_json, status_text
 from farm.errors import InvalidRequest
 from farm.settings import Settings
 
@@ -290,10 +290,7 @@ async def _wait_for(
         async with hearing_interrupts() as interrupts:
             record = await begin(link)
             if detach:
-                if as_json:
-                    print_json(record)
-                else:
-                    out().print(record["id"], markup=False)
+                print_accepted(record, as_json=as_json)
                 return 0
             arrivals = Arrivals(folder, progress) if folder is not None else None
             try:

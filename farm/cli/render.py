@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from farm.cli.console import err, out, print_json, warn
+from farm.cli.console import err, out, print_accepted, print_json, warn
 from farm.cli.placement import parse_placement
 from farm.errors import InvalidRequest
 from farm.settings import Settings
@@ -420,8 +420,5 @@ async def _run(
             )
     if outcome is not None:
         return tell(outcome, as_json=as_json)
-    if as_json:
-        print_json(record)
-    else:
-        print(record["id"])
+    print_accepted(record, as_json=as_json)
     return 0

@@ -28,10 +28,9 @@ def title(names: str, request: Mapping[str, Any]) -> str:
         parts.append("turntable film")
     if request.get("model"):
         parts.append("3D model")
-    return (
-        f"{names} on {request['template']}, {place}, {cloth}: {_listed(parts)}, "
-        f"{pixels(request)}, {request['samples']} samples"
-    )
+    # What is relit has the samples of its light; which it will be is not chosen yet where that is left open.
+    samples = f", {request['samples']} samples" if request["engine"] == "cycles" else ""
+    return f"{names} on {request['template']}, {place}, {cloth}: {_listed(parts)}, {pixels(request)}{samples}"
 
 
 def pixels(request: Mapping[str, Any]) -> str:

@@ -18,8 +18,11 @@ from serve_app.api import build_api
 from serve_app.services import Services
 from tests.catalogue_shop import CatalogueShop, open_catalogue
 from tests.crash.places import Place
+from tests.round_trips import trips
 from tests.served import services_of
 from tests.workshop import Workshop
+
+__all__ = ["trips"]
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,10 @@ import pytest
 from farm.adapters.memory_store import MemoryStore
 from farm.cli.arrivals import Arrivals
 from farm.cli.download import save_outputs
+from farm.domain import keys
 
 FRONT, BACK = "front_0deg", "back_180deg"
-KEY = "t/default/jobs/job_1/work/1/"
+KEY = keys.work("default", "job_1", "1")
 
 
 class Heard:

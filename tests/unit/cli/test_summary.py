@@ -73,9 +73,9 @@ def test_the_title_says_what_is_asked_for() -> None:
     request = Journal(fabric_color="navy", views=["front_0deg"], mode="all", size=512, quality="draft").record()[
         "request"
     ]
-    assert title("logo.png", request) == (
-        "logo.png on crew-tee, chest-large, #1f2a44: 1 view, turntable film and 3D model, 512 px, 8 samples"
-    )
+    words = "logo.png on crew-tee, chest-large, #1f2a44: 1 view, turntable film and 3D model, 512 px"
+    assert title("logo.png", request) == words
+    assert title("logo.png", {**request, "engine": "cycles"}) == f"{words}, 8 samples"
 
 
 def test_a_list_shows_id_status_and_the_reason_of_a_failure_in_80_columns() -> None:

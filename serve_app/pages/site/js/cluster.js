@@ -1,6 +1,6 @@
 // The operator's page: machines and what each renders, the queue, the last hour, and what needs a person; live.
 
-import { $, ago, api, duration, frame, make, problemNotice, replace, session, VIEWS } from "./farm.js";
+import { $, ago, api, frame, make, problemNotice, replace, session, took, VIEWS } from "./farm.js";
 
 frame("/cluster");
 await session();
@@ -22,9 +22,9 @@ function show(seen) {
     "Jobs waiting": waiting,
     "Ended in the last hour": recent.ended,
     "Of these failed": [recent.failure_rate === null ? "–" : `${(recent.failure_rate * 100).toFixed(recent.failure_rate && recent.failure_rate < 0.1 ? 1 : 0)} %`, recent.failed > 0],
-    "Half were done in": took(recent.seconds.p50),
-    "90 of 100 in": took(recent.seconds.p90),
-    "99 of 100 in": took(recent.seconds.p99),
+    "Half were done in": took(recent.seconds.p50) || "–",
+    "90 of 100 in": took(recent.seconds.p90) || "–",
+    "99 of 100 in": took(recent.seconds.p99) || "–",
     ...(seen.lapsed ? { "Jobs nobody drives": [seen.lapsed, true] } : {}),
   });
   fill("#nodes", seen.nodes.length ? seen.nodes.map(node) : make("li", { class: "card empty" }, "No node is known."));
@@ -41,7 +41,6 @@ function fill(selector, ...children) {
 }
 
 const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
-const took = (seconds) => (seconds === null ? "–" : seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds));
 
 function figures(named) {
   replace($("#figures"), Object.entries(named).map(([name, given]) => {
@@ -93,7 +92,7 @@ function table(columns, rows, kind = false) {
 function queue(waiting) {
   if (!waiting.length) return make("p", { class: "quiet" }, "Nothing waits.");
   return table(["Priority", "Jobs", "The next has waited"],
-    waiting.map((one) => make("tr", {}, make("td", {}, String(one.priority)), make("td", {}, String(one.count)), make("td", {}, took(one.oldest_s)))));
+    waiting.map((one) => make("tr", {}, make("td", {}, String(one.priority)), make("td", {}, String(one.count)), make("td", {}, took(one.oldest_s) || "–"))));
 }
 
 function hands(coordinators) {

@@ -173,6 +173,11 @@ export function duration(seconds) {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** What something took: finer than what is left of it, since a relit picture takes a tenth of a second. */
+export function took(seconds) {
+  return typeof seconds === "number" && seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds);
+}
+
 export function problemNotice(problem) {
   return make("div", { class: "notice bad", role: "alert" },
     make("strong", {}, problem.message), problem.hint,

@@ -1,7 +1,7 @@
 // One job: its pictures, its saga as a timeline, its request.
 
 import { downloads, extras, history } from "./results.js";
-import { $, ago, api, duration, follow, frame, gathered, make, money, problemNotice, renew, replace, session, statusTag, VIEWS, zoom } from "./farm.js";
+import { $, ago, api, follow, frame, gathered, make, money, problemNotice, renew, replace, session, statusTag, took, VIEWS, zoom } from "./farm.js";
 import { layerWords } from "./layers.js";
 
 frame("/jobs");
@@ -92,20 +92,20 @@ function picture(view) {
   const open = make("button", { class: "frame", disabled: !url, "aria-label": url ? `${name}: look closer` : `${name}, ${view.status}` },
     url ? make("img", { src: url, alt: `${name} of the printed garment`, loading: "lazy" }) : make("span", { class: "quiet" }, view.status));
   if (url) open.addEventListener("click", () => zoom(name, url, url.split("/").pop()));
-  const told = [!view.url && url && "preview", view.cached && "kept from before", view.seconds && duration(view.seconds), view.attempts > 1 && `${view.attempts} attempts`, view.report?.device].filter(Boolean).join(" · ");
+  const told = [!view.url && url && "preview", view.cached && "kept from before", view.seconds && took(view.seconds), view.attempts > 1 && `${view.attempts} attempts`, view.report?.device].filter(Boolean).join(" · ");
   return make("li", { class: "card shot" }, make("figure", {}, open, make("figcaption", {}, name, make("span", { class: "quiet" }, told))));
 }
 
 /** A step on the line: when, how long, how often tried, what went wrong, and whether it was undone. */
 function step(one, job) {
-  const took = one.finished_at && one.started_at ? duration((new Date(one.finished_at) - new Date(one.started_at)) / 1000) : "";
-  const facts = [WORDS[one.status] ?? one.status, took, one.attempts > 1 && `${one.attempts} attempts`].filter(Boolean).join(" · ");
+  const lasted = one.finished_at && one.started_at ? took((new Date(one.finished_at) - new Date(one.started_at)) / 1000) : "";
+  const facts = [WORDS[one.status] ?? one.status, lasted, one.attempts > 1 && `${one.attempts} attempts`].filter(Boolean).join(" · ");
   const views = one.step === "render_design" ? job.views.filter((view) => view.attempts > 0 || view.cached) : [];
   return make("li", { class: one.status }, make("div", { class: "step" },
     make("b", {}, STEPS[one.step] ?? one.step), make("span", { class: "quiet small" }, facts),
     make("time", { class: "quiet small", datetime: one.started_at }, new Date(one.started_at).toLocaleTimeString())),
     views.length > 0 && make("ul", { class: "views" }, views.map((view) => make("li", {},
-      make("span", {}, VIEWS[view.view] ?? view.view), make("span", { class: "quiet" }, [view.cached ? "kept from before" : view.status, view.seconds !== null && duration(view.seconds), view.attempts > 1 && `${view.attempts} attempts`].filter(Boolean).join(" · ")),
+      make("span", {}, VIEWS[view.view] ?? view.view), make("span", { class: "quiet" }, [view.cached ? "kept from before" : view.status, view.seconds !== null && took(view.seconds), view.attempts > 1 && `${view.attempts} attempts`].filter(Boolean).join(" · ")),
       view.error && make("div", { class: "small" }, make("code", {}, view.error.code), ` ${view.error.message ?? ""}`)))),
     one.error && make("div", { class: "small fault" }, make("code", {}, one.error.code), ` ${one.error.message}`));
 }

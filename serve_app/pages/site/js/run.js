@@ -1,6 +1,6 @@
 // One catalogue run, live: how far it is, which rows failed and why, its pictures, its report.
 
-import { $, ago, api, duration, frame, make, money, problemNotice, renew, replace, session } from "./farm.js";
+import { $, ago, api, duration, frame, make, money, problemNotice, renew, replace, session, took } from "./farm.js";
 import { runTag, shareOf } from "./runs.js";
 
 frame("/catalog");
@@ -30,9 +30,9 @@ function show(run) {
   const { counts } = run;
   document.title = `${run.name} · Render farm`;
   $("#title").textContent = run.name;
-  const took = run.finished_at ? (new Date(run.finished_at) - new Date(run.created_at)) / 1000 : null;
+  const lasted = run.finished_at ? (new Date(run.finished_at) - new Date(run.created_at)) / 1000 : null;
   $("#words").textContent = run.finished_at
-    ? `${counts.completed.toLocaleString()} of ${run.rows.toLocaleString()} rows completed in ${duration(took)}.`
+    ? `${counts.completed.toLocaleString()} of ${run.rows.toLocaleString()} rows completed in ${duration(lasted)}.`
     : run.eta_s !== null ? `${run.rows_made.toLocaleString()} of ${run.rows.toLocaleString()} rows made, about ${duration(run.eta_s)} left.` : run.status === "paused" ? "Paused: no more rows are begun." : "Working.";
   const live = !run.finished_at;
   const undone = counts.failed + counts.cancelled + run.skipped;
@@ -87,7 +87,7 @@ async function showPictures(run) {
     const name = new URL(url, location.href).pathname.split("/").pop();
     return make("li", { class: "card shot" }, make("a", { href: `/jobs/${one.job_id}` }, make("figure", {},
       make("div", { class: "frame" }, make("img", { src: `/v1/jobs/${one.job_id}/outputs/${outputName(view, name)}`, alt: "", loading: "lazy" })),
-      make("figcaption", {}, one.product_id ?? "no product", make("span", { class: "quiet" }, one.cached ? "kept" : duration(one.seconds))))));
+      make("figcaption", {}, one.product_id ?? "no product", make("span", { class: "quiet" }, one.cached ? "kept" : took(one.seconds))))));
   }));
 }
 

@@ -1,6 +1,6 @@
 // A job as it is made, in the page where it was asked for: its pictures one by one, then what can be done with them.
 
-import { $, api, duration, follow, gathered, make, problemNotice, renew, replace, ring, statusTag, VIEWS, zoom } from "./farm.js";
+import { $, api, duration, follow, gathered, make, problemNotice, renew, replace, ring, statusTag, took, VIEWS, zoom } from "./farm.js";
 import { downloads, extras, history } from "./results.js";
 
 const TITLES = { completed: "Your pictures", failed: "This job failed", cancelled: "Cancelled" };
@@ -75,7 +75,7 @@ function shot(name, alt = "") {
       open.disabled = false;
       open.setAttribute("aria-label", `${name}: look closer`);
       open.onclick = () => zoom(name, path, path.split("/").pop());
-      words.textContent = now.status !== "done" ? "preview" : now.cached ? "kept from before" : duration(now.seconds);
+      words.textContent = now.status !== "done" ? "preview" : now.cached ? "kept from before" : took(now.seconds);
     },
   };
 }
