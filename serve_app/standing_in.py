@@ -61,8 +61,8 @@ LAST_S = 0.2
 """How long those who came last, and have not been heard yet, are given when the service takes over."""
 
 
-_ATTACH_REUSEPORT_CBPF = 51
-"""Of Linux' ``asm-generic/socket.h``, since 4.5."""
+_ATTACH_REUSEPORT_CBPF, _DETACH_REUSEPORT_BPF = 51, 68
+"""Of Linux' ``asm-generic/socket.h``, since 4.5 and 5.3."""
 _RETURN = 0x06
 """``BPF_RET | BPF_K`` of ``linux/bpf_common.h``."""
 
@@ -76,6 +76,12 @@ def _send_on(door: socket.socket) -> None:
     program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, 1))
     with contextlib.suppress(OSError):  # another kernel: the gap is small
         door.setsockopt(socket.SOL_SOCKET, _ATTACH_REUSEPORT_CBPF, struct.pack("HP", 1, ctypes.addressof(program)))
+
+
+def _take_back(door: socket.socket) -> None:
+    """Undo `_send_on`: whoever listens on this port gets whoever knocks."""
+    with contextlib.suppress(OSError):
+        door.setsockopt(socket.SOL_SOCKET, _DETACH_REUSEPORT_BPF, 0)
 
 
 class _Server(uvicorn.Server):
@@ -114,11 +120,14 @@ class StandIn:
             await self._close()
 
     async def _look(self) -> None:
-        others = listeners(self._port) - {self._inode}
+        others = self._others()
         if others and self._server is not None:
-            await self._close()
+            await self._give_way()
         elif not others and self._server is None:
             self._open()
+
+    def _others(self) -> set[int]:
+        return listeners(self._port) - {self._inode}
 
     def _open(self) -> None:
         door = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
@@ -137,13 +146,21 @@ class StandIn:
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[door]))
 
+    async def _give_way(self) -> None:
+        if self._door is None:
+            return
+        _send_on(self._door)
+        await asyncio.sleep(LET_IN_S)
+        if self._others():
+            await self._close()
+        else:  # the service has died at once: nobody but this one is there
+            _take_back(self._door)
+
     async def _close(self) -> None:
         server, serving, door = self._server, self._serving, self._door
         if server is None or serving is None or door is None:
             return
         try:
-            _send_on(door)
-            await asyncio.sleep(LET_IN_S)
             # The door alone stops to listen: a server of asyncio that is closed drops those whom it has just let in.
             asyncio.get_running_loop().remove_reader(door)
             door.shutdown(socket.SHUT_RD)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from farm.home.listening import listeners
+from serve_app import standing_in
 from serve_app.standing_in import StandIn
 from tests.ports import free_port
 
@@ -129,6 +130,8 @@ async def test_it_gives_way_to_the_service_without_a_lost_request_and_comes_back
             await until(statuses, 503)
             with service(port):
                 await until(statuses, 200, 50)
+                while len(listeners(port)) > 1:  # it is still on its way out
+                    await asyncio.sleep(0.01)
                 assert 0 not in statuses, "nobody was turned away"
             await until(statuses, 503)
             statuses.clear()  # the moment of the death is lost, as it must be
@@ -136,3 +139,20 @@ async def test_it_gives_way_to_the_service_without_a_lost_request_and_comes_back
     finally:
         ending.set()
         await asyncio.to_thread(asking.join)
+
+
+async def test_a_service_that_dies_while_it_takes_over_leaves_nobody_without_an_answer(
+    monkeypatch: pytest.MonkeyPatch, stand_in: str, port: int
+) -> None:
+    monkeypatch.setattr(standing_in, "LET_IN_S", 3.0)
+    async with httpx.AsyncClient(base_url=stand_in) as client:
+        with service(port):
+            deadline_s = time.monotonic() + 30
+            while (answer := await client.get("/v1/jobs", headers={"Connection": "close"})).status_code != 200:
+                assert time.monotonic() < deadline_s, answer
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(3 * standing_in.LOOK_S)  # it has seen the service, and goes
+        for _ in range(40):  # through the moment in which it would have shut
+            answer = await client.get("/v1/jobs", headers={"Connection": "close"})
+            assert answer.status_code == 503
+            await asyncio.sleep(0.1)
