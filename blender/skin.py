@@ -26,7 +26,6 @@ _ATTRIBUTE = {0: "POSITION", 1: "NORMAL", 2: "COLOR_0", 3: "TEXCOORD_0"}
 """Draco's own numbers of attribute kinds."""
 
 Points = NDArray[np.float32]
-Faces = NDArray[np.uint32]
 Shades = NDArray[np.uint8]
 Rectangle = tuple[float, ...]
 

@@ -25,7 +25,6 @@ from farm.render.catalog.columns import Reading, rows_of, unknown_columns
 from farm.render.catalog.headings import WrongHeadings, renamed, shown
 from farm.render.catalog.row import Fault, Row
 
-BLOCK_BYTES = 1 << 20
 _FORMS = {
     ".parquet": "parquet",
     ".pq": "parquet",

@@ -188,7 +188,7 @@ class Drive:
         at = self._writer.state.steps[name]
         left_s = self._writer.state.created_at_s + self._saga.deadline_s - self._holding.now_s()
         timeout_s = min(step.timeout_s, left_s)
-        context = self._context(name, command.attempt, timeout_s)
+        context = self._context(name, command.attempt)
         error: Exception
         try:
             output = await self._attempted(self._guarded(step.run, context), timeout_s)
@@ -219,7 +219,7 @@ class Drive:
         step, name = command.step, command.step.name
         at = self._writer.state.steps[name]
         timeout_s = self._saga.undo_timeout_s
-        context = self._context(name, command.attempt, timeout_s, compensating=True)
+        context = self._context(name, command.attempt, compensating=True)
         error: Exception
         try:
             await self._attempted(self._guarded(step.compensate, context), timeout_s)
@@ -258,7 +258,7 @@ class Drive:
             except (FailpointReached, InfrastructureError) as error:
                 log.warning("saga %s has completed: %s", self._writer.saga_id, error)
 
-    def _context(self, name: str, attempt: int, timeout_s: float, *, compensating: bool = False) -> StepContext:
+    def _context(self, name: str, attempt: int, *, compensating: bool = False) -> StepContext:
         writer, saga_id = self._writer, self._writer.saga_id
 
         async def note(child: str | None, data: Mapping[str, Any]) -> None:
@@ -282,7 +282,6 @@ class Drive:
             reason=writer.state.reason,
             cancel_requested=self._cancel_requested,
             clock=self._clock,
-            deadline_s=self._clock.monotonic_s() + timeout_s,
             journal_note=note,
             come_by=come_by,
         )

@@ -37,7 +37,6 @@ class StepContext:
         reason: of the undoing: ``failed`` or ``cancelled``.
         cancel_requested: set when somebody wants the saga cancelled; the engine also cancels the step's task.
         clock: for waits and deadlines.
-        deadline_s: on ``clock.monotonic_s()``; then the attempt is stopped and counts as timed out.
         child: in a child context its name.
         noted: all notes of the step with the child they came from; read `notes` instead.
         journal_note: the engine's; without it notes live as long as this object (a step run by hand).
@@ -54,7 +53,6 @@ class StepContext:
     reason: str | None = None
     cancel_requested: asyncio.Event = field(default_factory=asyncio.Event)
     clock: Clock = field(default_factory=SystemClock)
-    deadline_s: float = float("inf")
     child: str | None = None
     noted: list[tuple[str | None, Mapping[str, Any]]] = field(default_factory=list)
     journal_note: Note | None = None
@@ -74,10 +72,6 @@ class StepContext:
     def token(self) -> str:
         """Names this attempt and no other, of this coordinator and no other."""
         return f"{self.step}-{self.attempt}-{self.lease.epoch}"
-
-    def remaining_s(self) -> float:
-        """Time left until the deadline; may be negative."""
-        return self.deadline_s - self.clock.monotonic_s()
 
     async def note(self, data: Mapping[str, Any]) -> None:
         """Remember something across crashes: it is journaled when this returns. Safe to call from parallel tasks."""

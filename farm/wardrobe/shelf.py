@@ -20,7 +20,6 @@ MAKING = ".making-"
 LEFT_S = 86_400.0
 BUILD_LIMITS = Limits(seconds=3600.0, memory_bytes=32 * 1024**3, file_bytes=4 * 1024**3)
 ADOPT_MEMORY_BYTES = 8 * 1024**3
-BLEND_SUFFIX = ".blend"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

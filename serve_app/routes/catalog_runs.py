@@ -78,9 +78,6 @@ class Only(StrEnum):
     CANCELLED = "cancelled"
 
 
-ONLY = ",".join(Only)
-
-
 class ReportFormat(StrEnum):
     """How a report is written."""
 

@@ -24,7 +24,6 @@ from farm.saga.clock import sleep
 from farm.saga.retry import RetryPolicy
 from farm.saga.step import StepContext
 
-FILM_NAME = "animation.mp4"
 _RNG = Random()
 
 

@@ -105,7 +105,7 @@ async function take(file) {
 }
 
 /** Use these designs from now on: files of this page, or those of the job `again`. */
-export function useDesigns(designs, again) {
+function useDesigns(designs, again) {
   for (const one of draft.designs) URL.revokeObjectURL(one.url);
   Object.assign(draft, { designs, again });
   const [first] = designs;
@@ -144,7 +144,7 @@ function tellFacts(facts) {
 }
 
 /** Whether the farm no longer has a design that it had: it is then sent again. */
-export function forgotten(problem) {
+function forgotten(problem) {
   const gone = ["design_unknown", "design_deleted"].includes(problem.code);
   if (gone) for (const one of draft.designs) one.id = null;
   return gone;
