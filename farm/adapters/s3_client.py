@@ -7,7 +7,6 @@ deletion of many), it is the ``Content-MD5`` that all of them know.
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,8 +14,6 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
-
-CHUNK_BYTES = 1 << 16
 
 
 def s3_client(
@@ -47,16 +44,6 @@ def s3_client(
     client = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
     client.meta.events.register("before-call.s3", _plain)
     return client
-
-
-def packets(body: Any) -> Iterator[bytes]:
-    """An answer's body, packet by packet: whoever reads decides after each whether it takes too long."""
-    try:
-        # read1 is what one packet brought; StreamingBody has only read(n), which waits for all n bytes.
-        while chunk := body._raw_stream.read1(CHUNK_BYTES):
-            yield chunk
-    finally:
-        body.close()
 
 
 def _plain(params: dict[str, Any], **_: Any) -> None:

@@ -13,7 +13,8 @@ from urllib3.exceptions import HTTPError
 
 from farm.adapters.border import border, said
 from farm.adapters.open_internet import shown
-from farm.adapters.s3_client import packets, s3_client
+from farm.adapters.s3_client import s3_client
+from farm.adapters.s3_packets import packets
 from farm.adapters.unpacked import Unpackable, packing_of
 from farm.adapters.web import Answer, plain
 from farm.errors import DesignNotFound, FarmError, FetchFailed, FetchRefused

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from farm.adapters import objects
-from farm.adapters.s3_client import packets, s3_client
+from farm.adapters.s3_client import s3_client
 from farm.adapters.s3_errors import is_missing, refusal, translated
+from farm.adapters.s3_packets import packets
 from farm.errors import FarmError, ObjectAltered, ObjectMissing, StorageUnavailable
 from farm.render.ports import ObjectInfo, ObjectStore
 

