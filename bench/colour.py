@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from blender.protocol import PanelPrint, ViewOrder
+from blender.protocol import PanelPrint, ViewOrder, place_of
 from blender.session import Session
 from farm.domain.colour import FABRIC_NAMES
 from farm.domain.panel import PanelShape
@@ -74,14 +74,7 @@ def printed(facts: dict[str, dict[str, object]], fabric: str, folder: Path) -> I
         )
         path = folder / f"{panel}.png"
         Image.fromarray(texture.pixels).save(path)
-        yield PanelPrint(
-            panel=panel,
-            path=str(path),
-            x_cm=texture.x_cm,
-            y_cm=texture.y_cm,
-            width_cm=texture.width_cm,
-            height_cm=texture.height_cm,
-        )
+        yield PanelPrint(path=str(path), **place_of(texture))
 
 
 def measure(picture: NDArray[np.uint8], maps: ViewMaps, middles_cm: dict[str, float]) -> Seen:

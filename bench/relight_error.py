@@ -24,7 +24,7 @@ from skimage.metrics import structural_similarity
 from bench.relight_designs import DESIGNS, Design
 from blender.bake import bake_view
 from blender.output import over
-from blender.protocol import VIEW_AZIMUTH_DEG, PanelPrint, ViewOrder
+from blender.protocol import VIEW_AZIMUTH_DEG, PanelPrint, ViewOrder, place_of
 from blender.session import Session
 from farm.adapters.bake_shelf import BakeShelf
 from farm.adapters.panel_places import PanelPlaces
@@ -120,12 +120,7 @@ def order_of(
         path = folder / f"{design.name}-{texture.panel}-{size_px}.png"
         if not path.exists():
             Image.fromarray(texture.pixels).save(path)
-        prints.append(
-            PanelPrint(
-                panel=texture.panel, path=str(path), x_cm=texture.x_cm, y_cm=texture.y_cm,
-                width_cm=texture.width_cm, height_cm=texture.height_cm,
-            )
-        )  # fmt: skip
+        prints.append(PanelPrint(path=str(path), **place_of(texture)))
     return ViewOrder(
         template=str(template.folder), view=view, out=str(out), prints=tuple(prints), fabric_color=design.fabric,
         width_px=size_px, height_px=size_px, samples=samples, seed=seed, device="cpu",

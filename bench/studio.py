@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from blender.protocol import PanelPrint, ViewOrder
+from blender.protocol import PanelPrint, ViewOrder, place_of
 from blender.template import load_template
 from farm.domain.panel import PanelShape
 from farm.domain.template import Template
@@ -150,14 +150,7 @@ class Studio:
             part = path.with_suffix(".part")
             Image.fromarray(texture.pixels).save(part, "PNG", compress_level=1)
             part.replace(path)
-        return PanelPrint(
-            panel=texture.panel,
-            path=str(path),
-            x_cm=texture.x_cm,
-            y_cm=texture.y_cm,
-            width_cm=texture.width_cm,
-            height_cm=texture.height_cm,
-        )
+        return PanelPrint(path=str(path), **place_of(texture))
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, Protocol, TypedDict, get_args, get_type_hints
 
 VIEW_AZIMUTH_DEG: Mapping[str, float] = {
     "front_0deg": 0.0,
@@ -35,6 +35,42 @@ _HEX_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 class ProtocolError(ValueError):
     """An order or report that cannot be carried out as written; the message is one line for a human."""
+
+
+class Placed(Protocol):
+    """What lies in a rectangle of a panel, whatever form its pixels have: in memory, in a file or in a store."""
+
+    @property
+    def panel(self) -> str: ...
+    @property
+    def x_cm(self) -> float: ...
+    @property
+    def y_cm(self) -> float: ...
+    @property
+    def width_cm(self) -> float: ...
+    @property
+    def height_cm(self) -> float: ...
+
+
+class Place(TypedDict):
+    """Panel and rectangle of something placed; see :class:`PanelPrint`."""
+
+    panel: str
+    x_cm: float
+    y_cm: float
+    width_cm: float
+    height_cm: float
+
+
+def place_of(placed: Placed) -> Place:
+    """Return where that lies: a texture goes from form to form, and its place with it."""
+    return Place(
+        panel=placed.panel,
+        x_cm=placed.x_cm,
+        y_cm=placed.y_cm,
+        width_cm=placed.width_cm,
+        height_cm=placed.height_cm,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

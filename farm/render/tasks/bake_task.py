@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from blender.output import write_picture
-from blender.protocol import PanelPrint, ViewOrder
+from blender.protocol import PanelPrint, ViewOrder, place_of
 from farm.domain import keys
 from farm.errors import BakeBroken, ObjectMissing
 from farm.picture import light_file
@@ -157,16 +157,7 @@ def measured(
     for one in charts:
         path = folder / f"chart-{one.panel}.png"
         Image.fromarray(one.pixels).save(path)
-        prints.append(
-            PanelPrint(
-                panel=one.panel,
-                path=str(path),
-                x_cm=one.x_cm,
-                y_cm=one.y_cm,
-                width_cm=one.width_cm,
-                height_cm=one.height_cm,
-            )
-        )
+        prints.append(PanelPrint(path=str(path), **place_of(one)))
     rows = []
     for number, fabric in enumerate(fabrics):
         share = (1 - STORED) / len(fabrics)

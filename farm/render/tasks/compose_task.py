@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blender.plain_png import plain_png
+from blender.protocol import place_of
 from farm.domain import keys
 from farm.domain.panel import PanelShape, Rect
 from farm.domain.placement import Panel, Placement
@@ -101,15 +102,7 @@ def _store(task: ComposeTask, store: ObjectStore, texture: PanelTexture) -> Text
     data = plain_png(texture.pixels)
     key = f"{keys.work(task.tenant, task.job_id, task.token)}{texture.panel}.png"
     sha256 = store.put(key, data, content_type="image/png")
-    return TextureRef(
-        panel=texture.panel,
-        key=key,
-        sha256=sha256,
-        x_cm=texture.x_cm,
-        y_cm=texture.y_cm,
-        width_cm=texture.width_cm,
-        height_cm=texture.height_cm,
-    )
+    return TextureRef(key=key, sha256=sha256, **place_of(texture))
 
 
 def facts_of(template: Path) -> Mapping[str, Any]:

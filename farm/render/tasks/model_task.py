@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from blender.protocol import ModelOrder, ModelReport, PanelPrint, ProtocolError
+from blender.protocol import ModelOrder, ModelReport, ProtocolError
 from farm.domain import keys
 from farm.domain.artifact import Artifact, Kind
 from farm.domain.fingerprint import MODEL
@@ -16,19 +16,13 @@ from farm.render.ports import ModelTask, ObjectStore, ViewDone
 from farm.render.tasks import drill as drills
 from farm.render.tasks.drill import DrillKind
 from farm.render.tasks.heartbeat import Progress
-from farm.render.tasks.print_files import panel_textures
+from farm.render.tasks.print_files import Textures, fetched, panel_textures
 from farm.render.tasks.task_log import TaskLog
 
 CONTENT_TYPE = "model/gltf-binary"
 NAME = "model.glb"
 MAX_BYTES = 6_000_000
 FETCHED, BUILT, JUDGED = 0.10, 0.75, 0.95
-
-
-class Textures(Protocol):
-    """Textures as local files, see `farm.adapters.texture_cache`."""
-
-    def fetch(self, store: ObjectStore, key: str, sha256: str) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +75,7 @@ def build_model(
 
 def _build(task: ModelTask, bench: ModelBench, progress: Progress, log: TaskLog, drill: DrillKind | None) -> ViewDone:
     progress.enter("fetching", 0.0)
-    prints = tuple(
-        PanelPrint(
-            panel=one.panel,
-            path=str(bench.textures.fetch(bench.store, one.key, one.sha256)),
-            x_cm=one.x_cm,
-            y_cm=one.y_cm,
-            width_cm=one.width_cm,
-            height_cm=one.height_cm,
-        )
-        for one in task.textures
-    )
+    prints = fetched(task.textures, bench.textures, bench.store)
     out = bench.folder / NAME
     progress.enter("building", FETCHED)
     if drill is not None:

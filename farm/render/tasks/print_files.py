@@ -2,14 +2,24 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from blender.protocol import PanelPrint
+from blender.protocol import PanelPrint, place_of
 from farm.picture.texture import PanelTexture
+from farm.render.ports import ObjectStore, TextureRef
+
+
+class Textures(Protocol):
+    """Textures as local files, see `farm.adapters.texture_cache`."""
+
+    def fetch(self, store: ObjectStore, key: str, sha256: str) -> Path: ...
+
 
 MOST_KEPT_BYTES = 64 * 1024 * 1024
 """Of pixels; larger ones are read for each view."""
@@ -47,6 +57,15 @@ def _stamp(printed: PanelPrint) -> Stamp:
 _kept = _Kept()
 
 
+def fetched(composed: Iterable[TextureRef], textures: Textures, store: ObjectStore) -> tuple[PanelPrint, ...]:
+    """Composed textures as the prints of an order, their files brought here.
+
+    Raises:
+        ObjectMissing, ObjectAltered, StorageUnavailable, StorageForbidden, DiskFull: as the store met them.
+    """
+    return tuple(PanelPrint(path=str(textures.fetch(store, one.key, one.sha256)), **place_of(one)) for one in composed)
+
+
 def panel_textures(prints: Sequence[PanelPrint]) -> tuple[PanelTexture, ...]:
     """The textures of an order; asked again for the same files, the very same arrays, which nobody may write to.
 
@@ -68,14 +87,7 @@ def panel_texture(printed: PanelPrint) -> PanelTexture:
         pixels = np.asarray(imagecodecs.png_decode(data))
     except (imagecodecs.PngError, RuntimeError, ValueError) as error:
         raise OSError(f"the print {printed.path} cannot be decoded: {error}") from error
-    return PanelTexture(
-        panel=printed.panel,
-        pixels=_rgba(pixels),
-        x_cm=printed.x_cm,
-        y_cm=printed.y_cm,
-        width_cm=printed.width_cm,
-        height_cm=printed.height_cm,
-    )
+    return PanelTexture(pixels=_rgba(pixels), **place_of(printed))
 
 
 def _rgba(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -15,10 +15,11 @@ from farm.domain.colour import TRANSPARENT
 from farm.domain.request import Format
 from farm.domain.shape import sides_px
 from farm.errors import BadPicture, DiskFull, FarmError, GpuOutOfMemory, InvalidRequest, OutOfMemory, RenderError
-from farm.render.ports import ObjectStore, TextureRef, ViewDone, ViewTask
+from farm.render.ports import ObjectStore, ViewDone, ViewTask
 from farm.render.tasks import drill as drills
 from farm.render.tasks.drill import DrillKind
 from farm.render.tasks.heartbeat import Progress
+from farm.render.tasks.print_files import Textures, fetched
 from farm.render.tasks.task_log import TaskLog
 
 FETCHED, RENDERED, JUDGED = 0.05, 0.90, 0.95
@@ -29,12 +30,6 @@ class Renderer(Protocol):
     """A warm Blender, see `blender.session.Session`."""
 
     def render(self, order: ViewOrder, on_progress: Callable[[int, int], None] | None = None) -> ViewReport: ...
-
-
-class Textures(Protocol):
-    """Textures as local files, see `farm.adapters.texture_cache`."""
-
-    def fetch(self, store: ObjectStore, key: str, sha256: str) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +103,7 @@ def render_view(
 
 def _render(task: ViewTask, bench: Bench, progress: Progress, log: TaskLog, drill: DrillKind | None) -> ViewDone:
     progress.enter("fetching", 0.0)
-    prints = tuple(_print(texture, bench) for texture in task.textures)
+    prints = fetched(task.textures, bench.textures, bench.store)
     order = order_of(task, bench, prints)
     log.say(f"order: {order.to_json()}")
     fetch_s = log.passed_s
@@ -209,18 +204,6 @@ def still_order(
         threads=threads,
         device=device.partition(":")[0],
         format=str(Format(request["format"])),
-    )
-
-
-def _print(texture: TextureRef, bench: Bench) -> PanelPrint:
-    path = bench.textures.fetch(bench.store, texture.key, texture.sha256)
-    return PanelPrint(
-        panel=texture.panel,
-        path=str(path),
-        x_cm=texture.x_cm,
-        y_cm=texture.y_cm,
-        width_cm=texture.width_cm,
-        height_cm=texture.height_cm,
     )
 
 

@@ -1,15 +1,18 @@
 """A job's textures: read once for all its views, read again when the file is another, never written to."""
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from blender.protocol import PanelPrint
-from farm.render.tasks.print_files import panel_textures
+from blender.protocol import PanelPrint, place_of
+from farm.adapters.memory_store import MemoryStore
+from farm.adapters.texture_cache import TextureCache
+from farm.render.ports import TextureRef
+from farm.render.tasks.print_files import fetched, panel_textures
 
 PIXELS = np.random.default_rng(2).integers(0, 256, (12, 9, 4), dtype=np.uint8)
 
@@ -54,3 +57,17 @@ def test_a_damaged_file_is_an_error_of_the_files(tmp_path: Path, spoil: object) 
     path.unlink()
     with pytest.raises(OSError, match=r"front\.png"):
         panel_textures([printed])
+
+
+def test_a_texture_keeps_its_place_in_every_form_that_it_takes(tmp_path: Path) -> None:
+    store = MemoryStore()
+    placed = {"panel": "back", "x_cm": -1.5, "y_cm": 2.0, "width_cm": 9.0, "height_cm": 12.0}
+    path = _print(tmp_path / "back.png").path
+    sha256 = store.put("back.png", Path(path).read_bytes(), content_type="image/png")
+    composed = TextureRef(key="back.png", sha256=sha256, **placed)  # type: ignore[arg-type]
+    (printed,) = fetched([composed], TextureCache(tmp_path / "kept"), store)
+    assert place_of(composed) == place_of(printed) == place_of(panel_textures([printed])[0]) == placed
+    assert printed.to_json() == (
+        f'{{"panel":"back","path":"{printed.path}","x_cm":-1.5,"y_cm":2.0,"width_cm":9.0,"height_cm":12.0}}'
+    ), "what Blender is sent"
+    assert list(asdict(composed)) == ["panel", "key", "sha256", "x_cm", "y_cm", "width_cm", "height_cm"], "as journaled"
