@@ -37,8 +37,16 @@ def _default_home() -> Path:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The farm's settings; made by `load`, never changed."""
+class DrillProfile:
+    """What a drill sets, and a farm that works never: read from the same places, and shown apart from the settings."""
+
+    failpoints: str = _setting("", "what shall fail: <point>=<raise|kill|hang>[*times];…")
+    null_effects: bool = _setting(False, "steps do nothing (benchmarks and soaks of the journal)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(DrillProfile):
+    """The farm's settings, and the drill's that it is to run, if any; made by `load`, never changed."""
 
     home: Path = _setting(Path(), "data folder of the embedded farm")
     redis_url: str = _setting("", "Redis that holds the journal; empty: the embedded store", secret=True)
@@ -56,7 +64,6 @@ class Settings:
     templates: Path = _setting(
         Path(), "folder of garment templates in place of those that come with the farm; added ones lie in FARM_HOME"
     )
-    failpoints: str = _setting("", "drills: <point>=<raise|kill|hang>[*times];…")
 
     shards: int = _setting(1, "job-coordinator actors", least=1)
     lease_s: float = _setting(10.0, "a coordinator's lease on a job; renewed at a third of it", least=1)
@@ -163,8 +170,6 @@ class Settings:
 
     metrics_port: int = _setting(0, "port of this machine's metrics for Prometheus; 0: any free one", least=0)
 
-    null_effects: bool = _setting(False, "steps do nothing (benchmarks and soaks of the journal)")
-
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:
         """The settings of this process.
@@ -222,6 +227,12 @@ class Settings:
                 str(value) if isinstance(value, Path) else value
             )  # fmt: skip
         return shown
+
+
+def users_settings() -> tuple[Field[Any], ...]:
+    """The fields of `Settings` but those of the `DrillProfile`, in the order of their definition."""
+    drills = {setting.name for setting in fields(DrillProfile)}
+    return tuple(setting for setting in fields(Settings) if setting.name not in drills)
 
 
 def variable_of(setting: Field[Any]) -> str:

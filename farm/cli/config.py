@@ -2,8 +2,8 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from farm.cli.console import err, out, print_json
 from farm.home.folder import Home
 from farm.home.join import differing
 from farm.home.state import HostState
-from farm.settings import Settings, variable_of
+from farm.settings import DrillProfile, Settings, users_settings, variable_of
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +77,7 @@ def config(
 
 
 def setting_rows(settings: Settings, environ: Mapping[str, str], host: HostState | None = None) -> list[Row]:
-    """All settings in the order of their definition.
+    """All settings in the order of their definition, and what a drill has set.
 
     Args:
         host: the one that is up in this home.
@@ -86,7 +86,8 @@ def setting_rows(settings: Settings, environ: Mapping[str, str], host: HostState
     shown = settings.to_dict()
     in_file = _names_in(settings.home / "farm.toml")
     rows = []
-    for setting in fields(Settings):
+    drills = [setting for setting in fields(DrillProfile) if getattr(settings, setting.name)]
+    for setting in (*users_settings(), *drills):
         variable = variable_of(setting)
         source = "environment" if environ.get(variable) else "farm.toml" if setting.name in in_file else "default"
         rows.append(
@@ -139,10 +140,21 @@ def settings_markdown() -> str:
         "Made by `farm config --markdown`. Each is read once: from the environment, else from **farm.toml** in",
         "`FARM_HOME` (there by its own name), else it has its default. Units are in the names: `_s`, `_bytes`, `_px`.",
         "",
-        "| variable | in **farm.toml** | default | meaning |",
-        "| --- | --- | --- | --- |",
+        *_markdown_table(users_settings()),
+        "",
+        "## Drills",
+        "",
+        "Read in the same way, and never set on a farm that works: see [reliability](reliability.md).",
+        "",
+        *_markdown_table(fields(DrillProfile)),
     ]
-    for setting in fields(Settings):
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_table(settings: Iterable[Field[Any]]) -> Iterator[str]:
+    yield "| variable | in **farm.toml** | default | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for setting in settings:
         default = _plain(setting.default)
         shown = f"`{default}`" if default not in ("", None) else "–"
         if setting.name == "home":
@@ -151,5 +163,4 @@ def settings_markdown() -> str:
         if setting.metadata["choices"]:
             about += ": " + ", ".join(f"`{choice}`" for choice in setting.metadata["choices"])
         own = "–" if setting.name == "home" else f"`{setting.name}`"
-        lines.append(f"| `{variable_of(setting)}` | {own} | {shown} | {about} |")
-    return "\n".join(lines) + "\n"
+        yield f"| `{variable_of(setting)}` | {own} | {shown} | {about} |"
