@@ -3,7 +3,7 @@
 Every design is traced and relit on every view and compared; two of them are traced with a second seed too, which is the
 floor: what two path traces of the same order differ by. What was rendered stays in the work folder, so that the bench
 may be stopped, or limited with ``--seconds``, and goes on from there. Ends with 3 while something is still to be
-rendered.
+rendered. Light that came with the template is used where it has the size; else it is baked first.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from blender.protocol import VIEW_AZIMUTH_DEG, PanelPrint, ViewOrder, place_of
 from blender.session import Session
 from farm.adapters.bake_shelf import BakeShelf
 from farm.adapters.panel_places import PanelPlaces
+from farm.adapters.shipped_light import ShippedLight
 from farm.adapters.storage import open_store
 from farm.domain.template import Template
 from farm.picture.colour_difference import ciede2000, lab_of_srgb
@@ -216,7 +217,8 @@ def main() -> int:
     work = (given.work / template.hash[:12]).absolute()
     folder = work / f"{given.size}-{given.samples}"
     folder.mkdir(parents=True, exist_ok=True)
-    store = open_store((work / "objects").as_uri(), endpoint_url=None, public_url=None)
+    kept = open_store((work / "objects").as_uri(), endpoint_url=None, public_url=None)
+    store = ShippedLight(kept, (template.folder.parent,))
     studio = Studio(template, time.monotonic() + given.seconds)
     chosen = [one for one in DESIGNS if one.name in given.designs.split(",")]
     rows: dict[tuple[str, str], dict[str, float]] = {}
