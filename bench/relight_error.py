@@ -33,6 +33,7 @@ from farm.adapters.storage import open_store
 from farm.domain.template import Template
 from farm.picture.colour_difference import ciede2000, lab_of_srgb
 from farm.picture.relight import printed
+from farm.render import bakes
 from farm.render.baker import BakeWish, bake
 from farm.render.bakes import BakedPart
 from farm.render.ports import BakeTask, ObjectStore
@@ -224,8 +225,10 @@ def main() -> int:
     rows: dict[tuple[str, str], dict[str, float]] = {}
     floors: dict[tuple[str, str], dict[str, float]] = {}
     try:
+        made = bakes.finished(store, template.id, template.hash)
         for view in views:
-            baked(studio, store, given.size, given.bake_samples, [view], work)
+            if bakes.serving(made, view, given.size) is None:
+                baked(studio, store, given.size, given.bake_samples, [view], work)
         shelf = BakeShelf(work / "places")
         relighter = Relighter(
             store=store, shelf=shelf, template=template.id, template_hash=template.hash, folder=template.folder,

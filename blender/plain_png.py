@@ -47,8 +47,9 @@ def plain_png(pixels: NDArray[np.uint8], *, level: int = FAST, chunks: tuple[tup
         *((b"IDAT", piece) for piece in pieces),
         (b"IEND", b""),
     ]
-    return b"".join((SIGNATURE, *(part for name, body in every for part in _chunk(name, body))))
+    return b"".join((SIGNATURE, *(part for name, body in every for part in chunk(name, body))))
 
 
-def _chunk(name: bytes, body: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
+def chunk(name: bytes, body: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
+    """A chunk's parts: length, name, body, checksum."""
     return struct.pack(">I", len(body)), name, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))

@@ -16,6 +16,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from blender.plain_png import plain_png
 from farm.errors import BadDesign, DesignNotAnImage, DesignTooLarge, DesignTooManyPixels, DesignTruncated
+from farm.picture.channels import colours
 from farm.picture.jpeg import SIGNATURE as JPEG_SIGNATURE
 from farm.picture.jpeg import orientation, parse_jpeg
 from farm.picture.notice import Notice
@@ -111,8 +112,7 @@ def normalise(design: Design) -> bytes:
 
     An opaque design is written without alpha, which is smaller and decodes to the same pixels.
     """
-    opaque = (design.pixels[..., 3] == 255).all()
-    return plain_png(design.pixels[..., :3] if opaque else design.pixels)
+    return plain_png(colours(design.pixels) if design.pixels[..., 3].min() == 255 else design.pixels)
 
 
 def _guess(data: bytes) -> str:
@@ -169,7 +169,7 @@ def _decode_png(data: bytes, limits: DecodeLimits) -> Design:
     pixels = decode_rows(png)
     if png.profile is not None:
         grey = png.mode in ("L", "LA")
-        colour = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels[..., :3]))
+        colour = Image.fromarray(np.ascontiguousarray(pixels[..., 0]) if grey else colours(pixels))
         converted = _convert(colour, png.profile, warnings)
         if converted is not colour:
             pixels[..., :3] = np.asarray(converted.convert("RGB"))

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farm.errors import DesignTruncated
+from farm.picture.channels import opaque
 
 
 def own_pixels(data: bytes) -> NDArray[np.uint8]:
@@ -27,6 +28,4 @@ def own_pixels(data: bytes) -> NDArray[np.uint8]:
         raise DesignTruncated(reason=f"the farm's own copy of it: {found.dtype} of shape {found.shape}")
     if found.shape[2] == 4:
         return np.ascontiguousarray(found)
-    opaque = np.full((*found.shape[:2], 4), 255, np.uint8)
-    opaque[..., :3] = found
-    return opaque
+    return opaque(found)
