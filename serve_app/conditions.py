@@ -1,6 +1,8 @@
 """What a reader asks of an answer: only when it changed, or only some of its bytes (RFC 9110, 13 and 14).
 
-Pure; numbers in headers may have any length, and none of them raises anything.
+Pure; numbers in headers may have any length, and none of them raises anything. Starlette does this for files on a disk
+alone, names them by time and size, and answers a wrong range with ``400`` where it is to be ignored: pages are its own
+(``StaticFiles``), outputs come from an object store and are named by their hash (docs/adr/0039-what-stays-by-hand.md).
 """
 
 import re
