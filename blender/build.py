@@ -1,7 +1,5 @@
 """Build a template folder: draft, sew, drape, check, refine, and write it so that same inputs give same bytes."""
 
-import io
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from PIL import Image
 
 from blender.knit import TILE_CM, jersey
 from blender.pattern import HalfPanel, Pattern, Points, draft
+from blender.plain_npz import write_npz
 from blender.protocol import PANELS, VIEW_AZIMUTH_DEG
 from blender.recipe import PrintArea, read_recipe
 from blender.refine import Draped
@@ -18,6 +17,7 @@ from blender.relief import MARGIN_CM, Extent, Heights, body_relief, rib_relief, 
 from blender.seal import seal
 from blender.tailor import tailor
 from blender.views import frame
+from blender.witness import write_verdict
 
 CORNER_DEG = 10.0
 """An outline that turns by more than this has a corner there."""
@@ -162,17 +162,6 @@ def reliefs(pattern: Pattern, seed: int) -> dict[str, Heights]:
     }
 
 
-def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write a compressed ``.npz`` whose bytes depend on the arrays only."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, buffer.getvalue())
-
-
 def _differences(indices: Any) -> Any:
     return np.diff(indices.reshape(-1), prepend=np.int32(0)).astype(np.int32).reshape(indices.shape)
 
@@ -199,8 +188,6 @@ def build(folder: Path, *, tell: Callable[[str], None] = lambda line: None) -> d
     Raises:
         ValueError: The recipe is wrong or the drape failed a check; nothing was written.
     """
-    from blender.witness import write_verdict
-
     recipe = read_recipe(folder)
     pattern = draft(recipe.pattern)
     draped, measured = tailor(recipe, pattern, tell=tell)

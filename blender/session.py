@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from blender.open_studio import open_studio
 from blender.output import Window, write_picture
 from blender.protocol import PanelPrint, ProtocolError, ViewOrder, ViewReport
 from blender.shadow import shade_of
-from blender.studio import PlacedStudio, Studio, open_studio
+from blender.studio import PlacedStudio, Studio
 from blender.template import Template, load_template
 from blender.texture import Texels, load_print, srgb_to_linear
 

@@ -5,7 +5,6 @@ from typing import Protocol, runtime_checkable
 
 from blender.output import Window
 from blender.protocol import ViewOrder
-from blender.template import Kind, Template
 from blender.texture import Texels
 
 Rectangle = tuple[float, float, float, float]
@@ -49,19 +48,3 @@ class PlacedStudio(Studio, Protocol):
     def showing_places(self) -> AbstractContextManager[None]:
         """Have every panel shine with its own coordinates for the time of the block, see :mod:`blender.places`."""
         ...
-
-
-def open_studio(template: Template) -> Studio:
-    """Fill the process's only scene from a template.
-
-    Raises:
-        ProtocolError: The template's files are not what its kind needs.
-    """
-    # Each kind imports what it needs alone.
-    if template.kind is Kind.BLEND:
-        from blender.blend.studio import BlendStudio
-
-        return BlendStudio(template)
-    from blender.sewn_studio import SewnStudio
-
-    return SewnStudio(template)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blender.build import write_npz
 from blender.places import INSIDE, STEP
+from blender.plain_npz import write_npz
 from blender.protocol import VIEW_AZIMUTH_DEG, ViewOrder
 from blender.session import Session
 from blender.studio import PlacedStudio

@@ -115,7 +115,7 @@ def _fetch(store: "ObjectStore", record: Mapping[str, Any], beside: Path) -> lis
     manifest.write_bytes(store.get(keys.manifest_of(record)))
     saved.append(SavedFile(path=manifest, size_bytes=manifest.stat().st_size))
     if stills:
-        from farm.cli.summary import pixels
+        from farm.domain.shape import sides_text
         from farm.picture.contact_sheet import contact_sheet
 
         sheet = beside / CONTACT_SHEET
@@ -123,7 +123,7 @@ def _fetch(store: "ObjectStore", record: Mapping[str, Any], beside: Path) -> lis
         title = record["product_id"] or record["template"]["id"]
         relit = record["engine"].get("stills") == "relight"
         made = "relit" if relit else f"{request['samples']} samples"
-        caption = f"{request['fabric_color']} · {pixels(request)} · {made} · {record['id']}"
+        caption = f"{request['fabric_color']} · {sides_text(request)} · {made} · {record['id']}"
         sheet.write_bytes(contact_sheet(stills, title=title, caption=caption))
         saved.append(SavedFile(path=sheet, size_bytes=sheet.stat().st_size))
     return saved

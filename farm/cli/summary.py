@@ -11,7 +11,7 @@ from rich.text import Text
 
 from farm.cli.console import ago, money, seconds, size, status_text, took_s, whole_line
 from farm.cli.download import SavedFile
-from farm.domain.shape import sides_px
+from farm.domain.shape import sides_text
 from farm.settings import Settings
 
 _NAMES = {"#ffffff": "white", "#161616": "black", "#000000": "#000000"}
@@ -30,13 +30,7 @@ def title(names: str, request: Mapping[str, Any]) -> str:
         parts.append("3D model")
     # What is relit has the samples of its light; which it will be is not chosen yet where that is left open.
     samples = f", {request['samples']} samples" if request["engine"] == "cycles" else ""
-    return f"{names} on {request['template']}, {place}, {cloth}: {_listed(parts)}, {pixels(request)}{samples}"
-
-
-def pixels(request: Mapping[str, Any]) -> str:
-    """A request's picture size: one number where the picture is square."""
-    width, height = sides_px(request)
-    return f"{width} px" if width == height else f"{width} x {height} px"
+    return f"{names} on {request['template']}, {place}, {cloth}: {_listed(parts)}, {sides_text(request)}{samples}"
 
 
 def _listed(parts: Sequence[str]) -> str:

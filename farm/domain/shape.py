@@ -33,6 +33,12 @@ def sides_px(request: Mapping[str, Any]) -> tuple[int, int]:
     return sides_of(int(request["size"]), str(request.get("aspect", SQUARE)))
 
 
+def sides_text(request: Mapping[str, Any]) -> str:
+    """A normalised request's picture size in words: one number where the picture is square."""
+    width, height = sides_px(request)
+    return f"{width} px" if width == height else f"{width} x {height} px"
+
+
 def sides_of(size_px: int, aspect: str) -> tuple[int, int]:
     """Width and height, when the longer side has ``size_px`` pixels."""
     width, height = (int(part) for part in aspect.split(":"))

@@ -4,7 +4,8 @@ import ast
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,29 @@ def test_bpy_is_imported_inside_functions_of_the_blender_package_only() -> None:
         if module.partition(".")[0] in ("bpy", "mathutils")
     ]
     assert [row for row in found if row[1] or not row[0].startswith("blender/")] == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions and those for the type checker count too: what two rooms share belongs in a third."""
+    modules = {name_of(path): path for path in files(*PACKAGES)}
+    graph = {module: needed(path, modules) - {module} for module, path in modules.items()}
+    TopologicalSorter(graph).prepare()  # a CycleError names the circle
+
+
+def needed(path: Path, modules: Collection[str]) -> set[str]:
+    """The modules that ``path`` imports; ``from package import module`` needs the module, not the package."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules else node.module for name in full}
+    return found & set(modules)
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 PLAIN = (
