@@ -10,7 +10,6 @@ class Kind(StrEnum):
     STILL = "still"
     FILM = "film"
     MODEL = "model"
-    TEXTURE = "texture"
     DESIGN = "design"
 
 

@@ -78,6 +78,18 @@ def test_the_glossary_is_in_order_and_defines_each_noun_once() -> None:
     assert nouns == sorted(set(nouns), key=str.lower)
 
 
+def test_every_page_and_picture_of_the_documents_is_linked_from_another() -> None:
+    linked = {
+        (document.parent / target.partition("#")[0]).resolve()
+        for document in DOCUMENTS
+        for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text("utf-8"))
+        if "://" not in target and not target.startswith("#")
+    }
+    ours = [path for path in (ROOT / "docs").rglob("*") if path.suffix in (".md", ".png", ".webp")]
+    assert len(ours) > 50
+    assert [path.relative_to(ROOT).as_posix() for path in ours if path.resolve() not in linked] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named(DOCUMENTS))
 def test_every_setting_exists(document: Path) -> None:
     known = {variable_of(setting) for setting in fields(Settings)} | OTHER_VARIABLES
