@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from farm.domain.status import Status
-from farm.render.audit import seconds_of
+from farm.render.record import seconds_of
 from farm.render.retention import DAY_S, EXPIRED, keeps_unshown_pictures
 from farm.settings import Settings
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from farm.domain.status import Status
-from farm.render.audit import seconds_of
 from farm.render.cluster import STUCK_S, Cluster, ClusterBoard
+from farm.render.record import seconds_of
 from farm.render.statistics import percentiles
 from farm.saga.clock import Clock
 from farm.saga.store import Store

@@ -4,6 +4,7 @@ Nothing else writes records, so a record can always be made again from its journ
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from farm.domain.artifact import Kind
@@ -280,3 +281,13 @@ def reading(entry: Entry) -> tuple[str | None, Mapping[str, Any], bool]:
     if entry.data.get("sub"):
         return entry.data["sub"], note, False
     return note.get("started") or note.get("finished") or entry.step, note, "started" in note
+
+
+def in_batch(record: Mapping[str, Any]) -> bool:
+    """Whether the job was done as a row of a run's batch: it has no journal and no design of its own."""
+    return "slice" in (record.get("run") or {})
+
+
+def seconds_of(rfc3339: str) -> float:
+    """A record's time in seconds since 1970."""
+    return datetime.fromisoformat(rfc3339).timestamp()

@@ -26,7 +26,6 @@ from farm.errors import (
     ObjectAltered,
     ObjectMissing,
 )
-from farm.render.audit import in_batch
 from farm.render.deletion import PENDING, Deletion
 from farm.render.estimate import USUAL, Paces
 from farm.render.finding import find
@@ -36,7 +35,7 @@ from farm.render.making import choose
 from farm.render.ports import LiveProgress, ObjectStore, ProductCatalog
 from farm.render.prepare import Prepared, PreparedDesign, prepare, prepare_later
 from farm.render.progress import NOTHING, with_shares
-from farm.render.record import projector
+from farm.render.record import in_batch, projector
 from farm.render.results import ResultCache
 from farm.render.statistics import WINDOW_S, statistics_of
 from farm.render.steps.parts import blocking

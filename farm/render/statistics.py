@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from farm.domain.status import Status
-from farm.render.audit import seconds_of
+from farm.render.record import seconds_of
 
 WINDOW_S = 3600.0
 SHARES = (50, 90, 99)

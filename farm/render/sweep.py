@@ -19,11 +19,12 @@ from typing import Any
 from farm.domain import keys
 from farm.domain.status import Status
 from farm.errors import InfrastructureError
-from farm.render.audit import HALF_WRITTEN_S, UPLOAD_GRACE_S, in_batch, seconds_of
+from farm.render.audit.orphans import HALF_WRITTEN_S, UPLOAD_GRACE_S
 from farm.render.deletion import AT_ONCE, PENDING, Deletion
 from farm.render.designs import DesignShelf
 from farm.render.looks import LATE_S, next_look
 from farm.render.ports import ObjectStore
+from farm.render.record import in_batch, seconds_of
 from farm.render.retention import EXPIRED, Retention
 from farm.render.steps.parts import Parts, blocking
 from farm.saga.clock import Clock

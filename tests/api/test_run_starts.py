@@ -11,7 +11,7 @@ import pytest
 from farm.domain import keys
 from farm.domain.ids import new_run_id
 from farm.errors import ManifestBroken
-from farm.render.audit import UPLOAD_GRACE_S
+from farm.render.audit.orphans import UPLOAD_GRACE_S
 from farm.render.catalog.row import Fault, Row
 from farm.render.steps.parts import blocking
 from tests.api.conftest import Open
