@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from farm.actors import options
 from farm.actors.failures import blames_node, translated
 from farm.actors.tasks import PostMortem, see_dead_here
+from farm.concurrency import to_the_end
 from farm.errors import FarmError, RenderError, SagaError, StoreUnavailable
 from farm.render.tasks.health import Blocklist
 from farm.render.tasks.heartbeat import Beat, Beats, Grant
@@ -118,12 +119,12 @@ class Attempts:
             except Exception as error:
                 raise await self._failure(running, error) from error
         except asyncio.CancelledError:
-            await _undisturbed(self._put_down(running))
+            await to_the_end(self._put_down(running))  # what is being killed must be seen dead first
             raise
         finally:
             del self._running[grant]
             running.condemned.cancel()
-            await _undisturbed(self._revoke(grant))
+            await to_the_end(self._revoke(grant))
 
     async def _put_down(self, running: _Running) -> bool:
         """Kill the attempt and see it dead; ``False`` when it had finished well before it could be killed."""
@@ -241,17 +242,3 @@ def _shown(grant: Grant, beat: Beat | None) -> dict[str, Any]:
             "process": beat.process.identity,
         }
     return shown
-
-
-async def _undisturbed(work: Awaitable[Any]) -> None:
-    """Finish ``work``, whoever cancels meanwhile: what is being killed must be seen dead first."""
-    task = asyncio.ensure_future(work)
-    disturbed: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            disturbed = error
-    task.result()
-    if disturbed is not None:
-        raise disturbed

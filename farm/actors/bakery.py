@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any, Protocol
 
+from farm.concurrency import stop_all
 from farm.domain.ids import new_token
 from farm.errors import FarmError, describe
 from farm.render.baker import BakeWish, bake
@@ -82,8 +83,7 @@ class Bakery:
             await self._wishes.tell(wish.id, outcome)
             await self._wishes.withdraw(wish.id)
         finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            await stop_all(work)
 
     async def _still_wanted(self, wish: BakeWish) -> bool:
         return await self._wishes.hold(self._name) and wish in await self._wishes.wishes()

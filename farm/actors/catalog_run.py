@@ -16,6 +16,7 @@ from farm.actors import options
 from farm.actors.coordinator import RETRY_S, farm_id
 from farm.actors.workers import RayWorkers
 from farm.adapters.redis_heartbeat import RedisBeats
+from farm.concurrency import stop_all
 from farm.errors import FarmError
 from farm.log import start_logging
 from farm.render.catalog.coordinator import RunCoordinator
@@ -55,8 +56,7 @@ class CatalogRunActor:
 
     async def stop(self) -> None:
         """Put down what runs, give the runs back and take no more."""
-        self._serving.cancel()
-        await asyncio.gather(self._serving, return_exceptions=True)
+        await stop_all(self._serving)
 
     async def _serve(self) -> None:
         while True:

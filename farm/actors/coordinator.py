@@ -24,6 +24,7 @@ from farm.adapters.metered_store import MeteredStore
 from farm.adapters.redis_bakes import RedisBakes
 from farm.adapters.redis_board import RedisBoard
 from farm.adapters.redis_heartbeat import RedisBeats
+from farm.concurrency import stop_all
 from farm.domain.request import RenderRequest
 from farm.errors import FarmError
 from farm.log import start_logging
@@ -79,8 +80,7 @@ class CoordinatorActor:
 
     async def stop(self) -> None:
         """Put down what runs, give the jobs back and take no more."""
-        self._serving.cancel()
-        await asyncio.gather(self._serving, return_exceptions=True)
+        await stop_all(self._serving)
 
     async def _serve(self) -> None:
         """Coordinate until stopped; a store that is away is waited for, a defect is said loudly and survived."""
@@ -126,9 +126,7 @@ class CoordinatorActor:
                 await coordinator.run()
             finally:
                 self._workers = self._coordinator = None
-                for task in beside:
-                    task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
+                await stop_all(*beside)
                 with contextlib.suppress(FarmError):
                     await RedisBoard(farm.redis).take_down(self._name)
                 await workers.close()

@@ -17,6 +17,7 @@ import farm
 from farm.actors import options
 from farm.actors.coordinator import RETRY_S, farm_id
 from farm.actors.meter import RayMeter
+from farm.concurrency import stop_all
 from farm.errors import FarmError
 from farm.home.folder import settings_digest
 from farm.log import start_logging
@@ -50,8 +51,7 @@ class CourierActor:
 
     async def stop(self) -> None:
         """Send no more."""
-        self._serving.cancel()
-        await asyncio.gather(self._serving, return_exceptions=True)
+        await stop_all(self._serving)
 
     async def _serve(self) -> None:
         meter = RayMeter()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from farm.actors.inspection import Inspected, inspect
+from farm.concurrency import stop_all
 from farm.saga.clock import Clock
 from farm.settings import Settings
 
@@ -79,6 +80,4 @@ class Fitness:
 
     async def close(self) -> None:
         """Give up what is being looked at."""
-        for task in self._looking:
-            task.cancel()
-        await asyncio.gather(*self._looking, return_exceptions=True)
+        await stop_all(*self._looking)

@@ -32,6 +32,7 @@ from farm.adapters.private_folder import private_folder
 from farm.adapters.redis_board import RedisBoard
 from farm.adapters.redis_link import translated
 from farm.adapters.temp_folders import TempFolders
+from farm.concurrency import stop_all
 from farm.errors import (
     ClusterUnavailable,
     FarmError,
@@ -401,8 +402,7 @@ class Host:
     async def _close(self) -> None:
         """Give up what this host owns: Ray first, whose workers still write, the store last."""
         if self._census is not None:
-            self._census.cancel()
-            await asyncio.gather(self._census, return_exceptions=True)
+            await stop_all(self._census)
         if "ray" in sys.modules:
             import ray
 

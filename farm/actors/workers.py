@@ -1,7 +1,6 @@
 """The farm's hands in a Ray cluster: what is asked of them is admitted in turn and becomes an attempt."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from farm.actors.blender_worker import Station
 from farm.actors.fitness import Fitness
 from farm.actors.tasks import RemoteTasks
 from farm.adapters.temp_folders import TempFolders
+from farm.concurrency import stop_all
 from farm.domain.artifact import Artifact
 from farm.domain.fingerprint import MODEL
 from farm.render.bakes import BakedPart, part_name
@@ -237,9 +237,7 @@ class RayWorkers:
         """Stop watching. Attempts still running are their callers' to cancel first."""
         await self._fitness.close()
         if self._tending is not None:
-            self._tending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._tending
+            await stop_all(self._tending)
             self._tending = None
 
     def snapshot(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.cli.arrivals import Arrivals
 from farm.cli.progress import JobProgress
+from farm.concurrency import wait_out
 from farm.domain.request import Engine, Mode, RenderRequest
 from farm.errors import FarmError
 from farm.home.folder import Home
@@ -184,9 +185,11 @@ async def arriving(early: Early, prepared: "Prepared", folder: Path, progress: J
         yield arrivals
     finally:
         early.stop()
-        await asyncio.wait({making})
-        if told := arrivals.undo():
-            progress.say(told)
+        try:
+            await wait_out(making)
+        finally:
+            if told := arrivals.undo():
+                progress.say(told)
 
 
 def _import_what_follows() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farm.cli.console import err, seconds
+from farm.concurrency import stop_all
 from farm.domain.access import EVERYTHING
 from farm.domain.ids import DEFAULT_TENANT
 from farm.errors import Conflict, FarmError, InvalidSettings
@@ -71,9 +72,7 @@ async def _serve(settings: Settings, host: str, port: int) -> int:
                 await interrupts.pause(LOOK_S)
             readiness.tell("STOPPING=1")
         finally:
-            standing_in.cancel()
-            serving.cancel()
-            await asyncio.gather(standing_in, serving, return_exceptions=True)
+            await stop_all(standing_in, serving)
         if not serving.cancelled() and (error := serving.exception()) is not None:
             raise error
     err().print("The service is down.")

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
+from farm.concurrency import stop_all
 from farm.errors import FarmError
 from farm.notify.delivery import Attempt, Delivery, Outcome, after
 from farm.notify.ports import Claimed, EndpointBook, Outbox, Post
@@ -83,9 +84,7 @@ class Postman:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._awake.wait(), POLL_S)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await stop_all(*self._tasks)
 
     async def round(self) -> int:
         """Start whatever is due and has room; returns how many."""

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from farm.concurrency import all_of
 from farm.domain.ids import new_token
 from farm.domain.view import ALL_VIEWS
 from farm.errors import BakeBroken, FarmError, ObjectMissing
 from farm.render import bakes
 from farm.render.bakes import Bake, BakedPart
-from farm.render.fan import all_of
 from farm.render.ports import BakeTask, ObjectStore
 from farm.render.steps.parts import blocking
 

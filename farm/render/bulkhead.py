@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from farm.concurrency import to_the_end
+
 THREADS = 64
 """Calls at once in a process, of each of the two kinds. They wait for networks and disks; asyncio's own pool is made
 for cores (six threads on two), so that a few slow requests would hold up every saga."""
@@ -37,17 +39,7 @@ async def from_strangers[**P, T](tenant: str, call: Callable[P, T], *args: P.arg
 
 
 async def _in[T](pool: Executor, call: Callable[[], T]) -> T:
-    running = asyncio.get_running_loop().run_in_executor(pool, call)
-    cancelled: asyncio.CancelledError | None = None
-    while not running.done():
-        try:
-            await asyncio.wait((running,))
-        except asyncio.CancelledError as interrupt:
-            cancelled = interrupt
-    if cancelled is not None:
-        running.exception()  # looked at, so that asyncio does not report an error nobody asked for
-        raise cancelled
-    return running.result()
+    return await to_the_end(asyncio.get_running_loop().run_in_executor(pool, call))
 
 
 @dataclass

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+from farm.concurrency import stop_all
 from farm.domain.ids import new_token
 from farm.errors import FarmError, Fenced, InfrastructureError
 from farm.log import JOB
@@ -91,10 +92,7 @@ class Coordinator:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._awake.wait(), POLL_S)
         finally:
-            stopped = [*beside, *self._drives.values()]
-            for task in stopped:
-                task.cancel()
-            await asyncio.gather(*stopped, return_exceptions=True)
+            await stop_all(*beside, *self._drives.values())
 
     async def _claim(self) -> int:
         try:

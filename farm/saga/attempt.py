@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from enum import StrEnum
 from typing import Any
 
+from farm.concurrency import leaves, wait_out
 from farm.errors import FarmError, Fenced, InfrastructureError
 from farm.saga.clock import Clock
 
@@ -52,20 +53,11 @@ class Attempt[T]:
             Stopped: when it was stopped and did not finish all the same.
             Exception: what the work raised; of a group the error that decides about a retry.
         """
-        cancelled: asyncio.CancelledError | None = None
-        while not self._task.done():
-            try:
-                await asyncio.wait((self._task,))
-            except asyncio.CancelledError as interrupt:
-                cancelled = interrupt
-                self._task.cancel()
-        if self._timer is not None:
-            self._timer.cancel()
-        if cancelled is not None:
-            # Looked at, so that asyncio does not report an error nobody asked for.
-            if not self._task.cancelled():
-                self._task.exception()
-            raise cancelled
+        try:
+            await wait_out(self._task, pass_on=True)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
         if self._task.cancelled():
             if self._why is None:
                 raise InfrastructureError(reason="the step's task was cancelled from outside")
@@ -82,18 +74,11 @@ def _decisive(error: BaseException) -> BaseException:
     """Of an exception group the leaf that matters most: fencing, else what no retry can help, else the first."""
     if not isinstance(error, BaseExceptionGroup):
         return error
-    leaves = list(_leaves(error))
-    for leaf in leaves:
-        if isinstance(leaf, Fenced):
-            return leaf
-    for leaf in leaves:
-        if not (isinstance(leaf, FarmError) and leaf.retryable):
-            return leaf
-    return leaves[0]
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found
+    failures = list(leaves(error))
+    for failure in failures:
+        if isinstance(failure, Fenced):
+            return failure
+    for failure in failures:
+        if not (isinstance(failure, FarmError) and failure.retryable):
+            return failure
+    return failures[0]

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
+from farm.concurrency import stop_all
 from farm.errors import FailpointReached, Fenced, InfrastructureError
 from farm.saga.clock import Clock, sleep
 from farm.saga.failpoint import Failpoints
@@ -118,9 +119,7 @@ class Writer:
 
     async def close(self) -> None:
         """Let go of notes that still wait for the store."""
-        for task in self._notes:
-            task.cancel()
-        await asyncio.gather(*self._notes, return_exceptions=True)
+        await stop_all(*self._notes)
 
     async def _write(
         self, drafts: Sequence[Draft], projection: Projection, consume: int, unless_called: bool

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from functools import partial
 
+from farm.concurrency import stop_all
 from farm.domain.ids import new_token
 from farm.errors import FarmError, Fenced, InfrastructureError
 from farm.log import JOB
@@ -55,10 +56,7 @@ class RunCoordinator:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._awake.wait(), POLL_S)
         finally:
-            stopped = [listening, *self._drives.values()]
-            for task in stopped:
-                task.cancel()
-            await asyncio.gather(*stopped, return_exceptions=True)
+            await stop_all(listening, *self._drives.values())
 
     async def _claim(self) -> None:
         try:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from farm.concurrency import stop_all
 from farm.domain.event import rfc3339
 from farm.errors import FarmError, RunStopped
 from farm.render.catalog.movement import Movement, Pedometer
@@ -166,9 +167,7 @@ class RunRows:
             if whole:
                 await self._learn(ctx, began_s, pedometer.moves_since_s, tally)
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await stop_all(*running)
         return {"counts": tally.to_dict()}
 
     async def compensate(self, ctx: StepContext) -> None:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Self
 
+from farm.concurrency import stop_all
 from farm.domain import keys
 from farm.errors import InvalidRequest, ObjectMissing
 from farm.render.catalog import report
@@ -85,9 +86,7 @@ class RunReport:
                     return
                 yield await reading.popleft()
         finally:
-            for task in reading:
-                task.cancel()
-            await asyncio.gather(*reading, return_exceptions=True)
+            await stop_all(*reading)
 
     async def mark_behind(self, row: int) -> Mark:
         """Where the rows behind this one of the manifest begin: rows rise from slice to slice, so few are looked at."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from farm.concurrency import side_by_side
 from farm.domain.ids import DEFAULT_TENANT, RUN_ID, new_run_id, new_token
 from farm.errors import AlreadyExists, Conflict, FarmError, InvalidRequest, JobEnded, NotFound
 from farm.render.catalog import report
@@ -124,23 +125,15 @@ class CatalogService:
     async def _write(self, place: RunRowsPlace, slices: Iterator[Sequence[Row | Fault]]) -> tuple[int, int, int]:
         """Write the slices, some at once; reading the manifest and writing take turns with each other."""
         number, rows, faults = 0, 0, 0
-        writing: set[asyncio.Task[None]] = set()
-        try:
+        gate = asyncio.Semaphore(WRITTEN_AT_ONCE)
+        async with side_by_side() as writing:
             while (piece := await blocking(lambda: next(slices, None))) is not None:
-                if len(writing) >= WRITTEN_AT_ONCE:
-                    done, writing = await asyncio.wait(writing, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
-                write = blocking(place.write, self.objects, number, piece)
-                writing.add(asyncio.ensure_future(write))
+                await gate.acquire()
+                write = writing.create_task(blocking(place.write, self.objects, number, piece))
+                write.add_done_callback(lambda _: gate.release())
                 number += 1
                 rows += len(piece)
                 faults += sum(isinstance(item, Fault) for item in piece)
-            await asyncio.gather(*writing)
-        finally:
-            for task in writing:
-                task.cancel()
-            await asyncio.gather(*writing, return_exceptions=True)
         return number, rows, faults
 
     # --- read -------------------------------------------------------------------------------------------------------

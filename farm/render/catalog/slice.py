@@ -7,10 +7,11 @@ what was begun, and begins the rest.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
+from farm.concurrency import all_of
 from farm.domain import keys
 from farm.domain.ids import new_token, row_job_id
 from farm.domain.request import Engine as Engine_
@@ -86,9 +87,8 @@ class Slices:
             self._traced.add(run_id)
         beside = _beside(batch_id(run_id, number))
         self._kit.pieces.begin(beside, len(lines))
-        for found in await together(
-            self._batch(run_id, order, number, items, relit), self._jobs(run_id, order, ordinary, beside)
-        ):
+        batched, alone = self._batch(run_id, order, number, items, relit), self._jobs(run_id, order, ordinary, beside)
+        for found in await all_of((batched, alone)):
             lines |= found
         return await self._store(run_id, order, number, list(lines.items()))
 
@@ -310,7 +310,7 @@ class Slices:
                     raise
                 return report.of_failure(row, describe(error))
 
-        return dict(await together(*(one(place) for place in wanted)))
+        return dict(await all_of(one(place) for place in wanted))
 
     async def _submit(self, run_id: str, order: RunOrder, job_id: str, wanted: Wanted) -> str | None:
         """Make the row's job; or return the earlier one whose pictures its product shows already."""
@@ -359,17 +359,6 @@ class Slices:
 
 def _known(design: PreparedDesign) -> KnownDesign:
     return KnownDesign(sha256=design.sha256, width_px=design.width_px, height_px=design.height_px)
-
-
-async def together[T](*works: Coroutine[Any, Any, T]) -> list[T]:
-    """Run all; the first error cancels the others and waits until they have really stopped."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def normalised_identity(identity: str) -> str:

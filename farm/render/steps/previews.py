@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+from farm.concurrency import stop_all
 from farm.domain.ids import new_token
 from farm.errors import FarmError
 from farm.render import bakes
@@ -52,17 +53,11 @@ async def previewing(
 
 async def _stopped(making: "asyncio.Task[None]") -> None:
     """End it and wait until it has ended, whoever cancels meanwhile: a late file would lie there for ever."""
-    cancelled: asyncio.CancelledError | None = None
-    making.cancel()
-    while not making.done():
-        try:
-            await asyncio.wait({making})
-        except asyncio.CancelledError as interrupt:
-            cancelled = interrupt
-    if not making.cancelled() and (error := making.exception()) is not None:
-        log.info("previews ended: %r", error)  # among them that the job is another's, which its views find out too
-    if cancelled is not None:
-        raise cancelled
+    try:
+        await stop_all(making)
+    finally:
+        if not making.cancelled() and (error := making.exception()) is not None:
+            log.info("previews ended: %r", error)  # among them that the job is another's, which its views find out too
 
 
 async def _make(parts: Parts, ctx: StepContext, camera: Camera, views: Sequence[str], done: Collection[str]) -> None:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from farm.concurrency import all_of
 from farm.domain import keys
 from farm.domain.fingerprint import MODEL
 from farm.domain.ids import new_token
 from farm.domain.request import Engine, Mode
 from farm.errors import FarmError, ViewExhausted
 from farm.render import making
-from farm.render.fan import all_of
 from farm.render.ports import FilmTask, ModelTask, TextureRef, ViewDone
 from farm.render.steps.compose_design import COMPOSED
 from farm.render.steps.extras import Extras

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from farm.concurrency import side_by_side
 from farm.domain import keys
 from farm.domain.fingerprint import frame_name
 from farm.domain.ids import new_token
@@ -13,7 +14,6 @@ from farm.domain.shape import sides_px
 from farm.domain.view import View
 from farm.errors import BadPicture, BakeBroken, BakeMissing, FarmError, ViewExhausted
 from farm.render import bakes, making
-from farm.render.fan import side_by_side
 from farm.render.ports import TextureRef, ViewDone, ViewTask
 from farm.render.results import report_of
 from farm.render.steps.parts import Parts, blocking

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from farm.concurrency import bounded
 from farm.errors import FarmError, describe
 from farm.render.catalog.outputs import artifacts_of
 from farm.render.catalog.row import Row
 from farm.render.catalog.steps.relight_rows import relit
 from farm.render.catalog.steps.rows_step import ACCEPT, ATTACH, RELIGHT, RowsStep
-from farm.render.fan import bounded
 from farm.render.steps.associate_media import association
 from farm.render.steps.parts import OUTAGE_ATTEMPTS
 from farm.saga.step import StepContext

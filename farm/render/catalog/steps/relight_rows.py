@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
+from farm.concurrency import all_of
 from farm.domain import keys
 from farm.domain.ids import new_token
 from farm.domain.status import Status
@@ -17,7 +18,6 @@ from farm.render.catalog.ports import KnownDesign, RowsTask
 from farm.render.catalog.row import Row
 from farm.render.catalog.steps.rows_step import ACCEPT, RELIGHT, RowsStep
 from farm.render.catalog.weather import is_weather
-from farm.render.fan import all_of
 from farm.render.steps.parts import blocking
 from farm.saga.step import StepContext
 
