@@ -13,8 +13,8 @@ from farm.domain.ids import DESIGN_ID
 from farm.domain.request import RenderRequest, parse_request
 from farm.domain.web_address import NoAddress, WebAddress
 from farm.errors import BodyTooLarge, DesignTooLarge, InvalidRequest
+from farm.render.bulkhead import blocking
 from farm.render.prepare import MAX_DESIGNS, Prepared, PreparedDesign, prepare, prepare_later
-from farm.render.steps.parts import blocking
 from farm.settings import Settings
 from serve_app.idempotency import digest_of
 from serve_app.multipart import Part, parts_of

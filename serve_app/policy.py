@@ -4,8 +4,8 @@ import logging
 from urllib.parse import urlsplit
 
 from farm.errors import FarmError
+from farm.render.bulkhead import blocking
 from farm.render.ports import ObjectStore
-from farm.render.steps.parts import blocking
 
 log = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from farm.errors import ClusterUnavailable, FarmError
 from farm.home.process import identity
 from farm.notify.service import Webhooks
 from farm.picture.decode_nursery import Nurseries
+from farm.render.bulkhead import blocking
 from farm.render.catalog.kit import Kit
 from farm.render.catalog.service import CatalogService
 from farm.render.designs import DesignShelf
@@ -28,7 +29,6 @@ from farm.render.pictures import Pictures
 from farm.render.ports import KeyRing, ObjectStore, ProductCatalog
 from farm.render.preview import Previewer
 from farm.render.service import FarmService
-from farm.render.steps.parts import blocking
 from farm.saga.clock import SystemClock
 from farm.saga.store import Store
 from farm.settings import Settings

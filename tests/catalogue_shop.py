@@ -25,6 +25,7 @@ from farm.domain.colour import rgb
 from farm.domain.request import Engine, Format
 from farm.errors import FarmError, describe
 from farm.render.audit import Audit
+from farm.render.bulkhead import blocking
 from farm.render.catalog import brief
 from farm.render.catalog.choice import fingerprints_for
 from farm.render.catalog.columns import Reading, rows_of
@@ -39,7 +40,6 @@ from farm.render.catalog.service import CatalogService
 from farm.render.catalog.weather import is_weather
 from farm.render.findings import AuditReport
 from farm.render.ports import ObjectStore
-from farm.render.steps.parts import blocking
 from farm.saga.clock import SystemClock
 from farm.saga.store import Store
 from tests.crash.places import Place

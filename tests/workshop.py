@@ -23,6 +23,7 @@ from farm.errors import BadModel, BakeMissing
 from farm.render import bakes, making
 from farm.render.audit import Audit
 from farm.render.bakes import Bake, BakedPart, part_name
+from farm.render.bulkhead import blocking
 from farm.render.coordinator import Coordinator
 from farm.render.findings import AuditReport
 from farm.render.ports import (
@@ -40,7 +41,7 @@ from farm.render.prepare import Prepared, PreparedDesign, normalise
 from farm.render.record import projector
 from farm.render.sagas import Sagas
 from farm.render.service import FarmService
-from farm.render.steps.parts import Parts, blocking
+from farm.render.steps.parts import Parts
 from farm.render.tasks import drill
 from farm.saga.clock import SystemClock
 from farm.saga.engine import Engine

@@ -57,7 +57,7 @@ def change(question: "Callable[[Farm], Awaitable[dict[str, Any]]]", as_json: boo
 async def write_report(farm: "Farm", record: dict[str, Any], path: Path) -> None:
     """The report of a run as far as it is, slice by slice."""
     from farm.adapters.report_file import open_report
-    from farm.render.steps.parts import blocking
+    from farm.render.bulkhead import blocking
 
     with open_report(path) as sink:
         async for rows in (await farm.catalogues.report(record["id"])).parts():

@@ -164,7 +164,7 @@ def download(
     from farm.cli.download import check_folder, save_outputs
     from farm.cli.outcome import Outcome, tell
     from farm.errors import Conflict
-    from farm.render.steps.parts import blocking
+    from farm.render.bulkhead import blocking
 
     check_folder(out_folder)
 

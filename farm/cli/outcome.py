@@ -13,7 +13,7 @@ from farm.cli.progress import Progress
 from farm.cli.summary import summary
 from farm.cli.wait import Interrupts, Left, OnInterrupt, until_ended
 from farm.errors import FarmError
-from farm.render.steps.parts import blocking
+from farm.render.bulkhead import blocking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from farm.domain.view import ALL_VIEWS
 from farm.errors import BakeBroken, FarmError, ObjectMissing
 from farm.render import bakes
 from farm.render.bakes import Bake, BakedPart
+from farm.render.bulkhead import blocking
 from farm.render.ports import BakeTask, ObjectStore
-from farm.render.steps.parts import blocking
 
 log = logging.getLogger(__name__)
 

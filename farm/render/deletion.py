@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm.domain import keys
+from farm.render.bulkhead import blocking
 from farm.render.ports import ObjectStore, ProductCatalog
 from farm.render.results import ResultCache
-from farm.render.steps.parts import blocking
 from farm.saga.store import Store
 
 AT_ONCE = 0.0

@@ -7,8 +7,8 @@ from farm.domain.request import Engine
 from farm.domain.status import Status
 from farm.render import bakes
 from farm.render.baker import BakeWish
+from farm.render.bulkhead import blocking
 from farm.render.ports import ObjectStore
-from farm.render.steps.parts import blocking
 from farm.settings import Settings
 
 

@@ -26,6 +26,7 @@ from farm.errors import (
     ObjectAltered,
     ObjectMissing,
 )
+from farm.render.bulkhead import blocking
 from farm.render.deletion import PENDING, Deletion
 from farm.render.estimate import USUAL, Paces
 from farm.render.finding import find
@@ -38,7 +39,6 @@ from farm.render.progress import NOTHING, with_shares
 from farm.render.record import in_batch, projector
 from farm.render.results import ResultCache
 from farm.render.statistics import WINDOW_S, statistics_of
-from farm.render.steps.parts import blocking
 from farm.render.tasks.drill import split
 from farm.render.usage import prices_of
 from farm.saga.clock import Clock

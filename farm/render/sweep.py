@@ -20,13 +20,14 @@ from farm.domain import keys
 from farm.domain.status import Status
 from farm.errors import InfrastructureError
 from farm.render.audit.orphans import HALF_WRITTEN_S, UPLOAD_GRACE_S
+from farm.render.bulkhead import blocking
 from farm.render.deletion import AT_ONCE, PENDING, Deletion
 from farm.render.designs import DesignShelf
 from farm.render.looks import LATE_S, next_look
 from farm.render.ports import ObjectStore
 from farm.render.record import in_batch, seconds_of
 from farm.render.retention import EXPIRED, Retention
-from farm.render.steps.parts import Parts, blocking
+from farm.render.steps.parts import Parts
 from farm.saga.clock import Clock
 from farm.saga.due import DueItem
 from farm.saga.store import Store

@@ -18,11 +18,10 @@ from farm.adapters.report_file import ReportStream
 from farm.domain.access import Principal
 from farm.domain.ids import RUN_ID, new_run_id
 from farm.errors import InvalidRequest, NotFound
-from farm.render.bulkhead import from_strangers
+from farm.render.bulkhead import blocking, from_strangers
 from farm.render.catalog.plan import Planner
 from farm.render.catalog.report import ReportRow
 from farm.render.catalog.run_report import Mark
-from farm.render.steps.parts import blocking
 from serve_app.auth import Cataloguer
 from serve_app.idempotency import IdempotencyKey, Operation, digest_of
 from serve_app.json_body import JsonAnswer

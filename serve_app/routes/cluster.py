@@ -10,8 +10,8 @@ from farm.adapters.text_meter import TextMeter
 from farm.domain.access import Principal
 from farm.domain.ids import JOB_ID
 from farm.errors import ClusterUnavailable
+from farm.render.bulkhead import blocking
 from farm.render.census import Census
-from farm.render.steps.parts import blocking
 from serve_app.auth import Admin
 from serve_app.job_json import base_of, job_json
 from serve_app.json_body import JsonAnswer

@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 
 from farm.domain.ids import DESIGN_ID
 from farm.errors import InvalidRequest
+from farm.render.bulkhead import blocking
 from farm.render.designs import DesignShelf, KeptDesign, told_time
-from farm.render.steps.parts import blocking
 from serve_app.auth import Reader, Uploader
 from serve_app.intake import bounded, media_type, read_parts, unknown_part
 from serve_app.job_json import base_of

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from farm.domain import template as templates
 from farm.domain.status import Status
 from farm.errors import FarmError
-from farm.render.steps.parts import blocking
+from farm.render.bulkhead import blocking
 from serve_app.auth import Reader
 from serve_app.schemas import Health, Stats, problems
 from serve_app.services import Services, TheServices

@@ -11,8 +11,8 @@ from farm.domain import keys
 from farm.domain.request import Format
 from farm.domain.view import View
 from farm.errors import NotFound, ObjectMissing
+from farm.render.bulkhead import blocking
 from farm.render.prepare import MAX_DESIGNS
-from farm.render.steps.parts import blocking
 from serve_app.conditions import one_range, still_valid, unchanged
 from serve_app.own_job import OwnJob
 from serve_app.reading import HEAD_ASKED

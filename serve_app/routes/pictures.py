@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Request, Response
 from farm.domain.picture_address import PictureAddress
 from farm.domain.picture_format import PictureFormat
 from farm.errors import InvalidRequest
+from farm.render.bulkhead import blocking
 from farm.render.pictures import Picture, PictureOrder
-from farm.render.steps.parts import blocking
 from serve_app.auth import Reader
 from serve_app.conditions import unchanged
 from serve_app.intake import picture_body, read_json

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from farm.domain.request import Format
 from farm.domain.view import View
+from farm.render.bulkhead import blocking
 from farm.render.preview import requested
-from farm.render.steps.parts import blocking
 from serve_app.auth import Reader
 from serve_app.intake import receive
 from serve_app.schemas import MULTIPART, problems

@@ -9,8 +9,8 @@ from farm.domain.colour import FABRIC_NAMES
 from farm.domain.ids import PRODUCT_ID
 from farm.domain.template import Template
 from farm.errors import NotFound, TemplateBroken
+from farm.render.bulkhead import blocking
 from farm.render.ports import MediaEntry
-from farm.render.steps.parts import blocking
 from farm.settings import Settings
 from serve_app.auth import Reader
 from serve_app.job_json import base_of, job_json

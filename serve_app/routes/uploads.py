@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from farm.errors import AlreadyExists, BodyTooLarge, DesignTooLarge, InvalidRequest
-from farm.render.steps.parts import blocking
+from farm.render.bulkhead import blocking
 from serve_app.auth import Uploader
 from serve_app.idempotency import IdempotencyKey, Operation, digest_of
 from serve_app.job_json import base_of

@@ -12,8 +12,8 @@ from farm.domain import keys
 from farm.domain.ids import new_run_id
 from farm.errors import ManifestBroken
 from farm.render.audit.orphans import UPLOAD_GRACE_S
+from farm.render.bulkhead import blocking
 from farm.render.catalog.row import Fault, Row
-from farm.render.steps.parts import blocking
 from tests.api.conftest import Open
 from tests.catalogue_shop import CatalogueShop
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from farm.errors import FarmError, describe
+from farm.render.bulkhead import blocking
 from farm.render.catalog.identities import ASK_S, identities
 from farm.render.catalog.kit import Kit, Reader, Wanted
 from farm.render.catalog.ports import KnownDesign
@@ -18,7 +19,6 @@ from farm.render.catalog.standing import standing_job
 from farm.render.catalog.steps.relight_rows import PIECE_ROWS
 from farm.render.catalog.weather import is_weather
 from farm.render.estimate import HOUR_S, USUAL, core_seconds
-from farm.render.steps.parts import blocking
 
 CHUNK_ROWS = 500
 MOST_KEPT = 500_000

@@ -11,11 +11,11 @@ from typing import Any, Self
 from farm.concurrency import stop_all
 from farm.domain import keys
 from farm.errors import InvalidRequest, ObjectMissing
+from farm.render.bulkhead import blocking
 from farm.render.catalog import report
 from farm.render.catalog.report import ReportRow
 from farm.render.catalog.slices import RunRowsPlace, read_lines
 from farm.render.ports import ObjectStore
-from farm.render.steps.parts import blocking
 
 AHEAD = 4
 """Slices being read while those before them are used."""

@@ -8,6 +8,7 @@ from typing import Any
 from farm.concurrency import side_by_side
 from farm.domain.ids import DEFAULT_TENANT, RUN_ID, new_run_id, new_token
 from farm.errors import AlreadyExists, Conflict, FarmError, InvalidRequest, JobEnded, NotFound
+from farm.render.bulkhead import blocking
 from farm.render.catalog import report
 from farm.render.catalog.movement import Movement, RunBoard
 from farm.render.catalog.row import Fault, Row
@@ -15,7 +16,6 @@ from farm.render.catalog.run import RunOrder, run_projection
 from farm.render.catalog.run_report import RunReport
 from farm.render.catalog.slices import RunRowsPlace, slices_of
 from farm.render.ports import ObjectStore
-from farm.render.steps.parts import blocking
 from farm.saga.clock import Clock
 from farm.saga.fold import fold
 from farm.saga.inbox import CANCEL

@@ -18,7 +18,7 @@ from farm.domain.request import Engine as Engine_
 from farm.domain.request import parse_request
 from farm.domain.status import Status
 from farm.errors import AlreadyExists, FarmError, Fenced, FetchFailed, JobEnded, NotFound, describe
-from farm.render.bulkhead import from_strangers
+from farm.render.bulkhead import blocking, from_strangers
 from farm.render.catalog import report
 from farm.render.catalog.batch import batch_definition, batch_id, batch_projection
 from farm.render.catalog.kit import Kit, Reader, Wanted
@@ -31,7 +31,6 @@ from farm.render.catalog.slices import RunRowsPlace, write_lines
 from farm.render.catalog.standing import standing_job
 from farm.render.catalog.weather import is_weather
 from farm.render.prepare import PreparedDesign, prepare
-from farm.render.steps.parts import blocking
 from farm.saga.clock import Clock, SystemClock
 from farm.saga.engine import Engine
 from farm.saga.failpoint import Failpoints, parse_failpoints

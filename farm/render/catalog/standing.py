@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from farm.errors import FarmError
+from farm.render.bulkhead import blocking
 from farm.render.catalog.kit import Kit, Wanted
 from farm.render.catalog.ports import KnownDesign
-from farm.render.steps.parts import blocking
 
 
 async def standing_job(kit: Kit, wanted: Wanted, known: KnownDesign, tenant: str, *, look: bool = True) -> str | None:

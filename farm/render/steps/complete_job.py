@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from farm.domain import keys
-from farm.render.steps.parts import Parts, blocking
+from farm.render.bulkhead import blocking
+from farm.render.steps.parts import Parts
 from farm.saga.step import StepContext
 
 

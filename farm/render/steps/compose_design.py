@@ -6,8 +6,9 @@ from typing import Any
 
 from farm.domain import keys
 from farm.domain.ids import new_token
+from farm.render.bulkhead import blocking
 from farm.render.ports import ComposeTask, ObjectStore
-from farm.render.steps.parts import Parts, blocking
+from farm.render.steps.parts import Parts
 from farm.saga.step import StepContext
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from farm.domain import keys
 from farm.errors import ObjectAltered, ObjectMissing
-from farm.render.bulkhead import from_strangers
+from farm.render.bulkhead import blocking, from_strangers
 from farm.render.ports import ObjectStore
 from farm.render.prepare import prepare_fetched
-from farm.render.steps.parts import Parts, blocking
+from farm.render.steps.parts import Parts
 from farm.saga.step import StepContext
 
 PNG = "image/png"

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from farm.errors import FetchRefused
-from farm.render.bulkhead import blocking
 from farm.render.ports import ObjectStore, ProductCatalog, Workers
 from farm.render.results import ResultCache
 from farm.render.steps.flights import Flights
@@ -12,9 +11,6 @@ from farm.saga.retry import RetryPolicy
 from farm.settings import Settings
 
 OUTAGE_ATTEMPTS = 8
-
-
-__all__ = ["OUTAGE_ATTEMPTS", "Parts", "blocking"]
 
 
 def _no_web(url: str) -> bytes:

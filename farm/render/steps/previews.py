@@ -15,8 +15,9 @@ from farm.concurrency import stop_all
 from farm.domain.ids import new_token
 from farm.errors import FarmError
 from farm.render import bakes
+from farm.render.bulkhead import blocking
 from farm.render.ports import ViewTask
-from farm.render.steps.parts import Parts, blocking
+from farm.render.steps.parts import Parts
 from farm.render.steps.shots import Camera, Shot
 from farm.saga.step import StepContext
 

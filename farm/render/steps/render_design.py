@@ -12,11 +12,12 @@ from farm.domain.ids import new_token
 from farm.domain.request import Engine, Mode
 from farm.errors import FarmError, ViewExhausted
 from farm.render import making
+from farm.render.bulkhead import blocking
 from farm.render.ports import FilmTask, ModelTask, TextureRef, ViewDone
 from farm.render.steps.compose_design import COMPOSED
 from farm.render.steps.extras import Extras
 from farm.render.steps.losses import Losses, failure
-from farm.render.steps.parts import Parts, blocking
+from farm.render.steps.parts import Parts
 from farm.render.steps.previews import previewing
 from farm.render.steps.shots import Camera, Shot, facts_of, frames, stills
 from farm.render.trail import FILM

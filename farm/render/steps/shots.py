@@ -14,9 +14,10 @@ from farm.domain.shape import sides_px
 from farm.domain.view import View
 from farm.errors import BadPicture, BakeBroken, BakeMissing, FarmError, ViewExhausted
 from farm.render import bakes, making
+from farm.render.bulkhead import blocking
 from farm.render.ports import TextureRef, ViewDone, ViewTask
 from farm.render.results import report_of
-from farm.render.steps.parts import Parts, blocking
+from farm.render.steps.parts import Parts
 from farm.render.tasks import drill
 from farm.saga.step import StepContext
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from farm.domain import keys
 from farm.domain.artifact import Artifact
-from farm.render.steps.parts import Parts, blocking
+from farm.render.bulkhead import blocking
+from farm.render.steps.parts import Parts
 from farm.saga.step import StepContext
 
 

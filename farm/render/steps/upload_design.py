@@ -5,8 +5,9 @@ from typing import Any
 
 from farm.domain import keys
 from farm.domain.artifact import Artifact, Kind
+from farm.render.bulkhead import blocking
 from farm.render.steps.designs import PNG, fetched, obtain, put_away, take_over
-from farm.render.steps.parts import Parts, blocking
+from farm.render.steps.parts import Parts
 from farm.saga.step import StepContext
 
 

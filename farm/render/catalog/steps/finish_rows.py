@@ -6,12 +6,12 @@ from typing import Any
 
 from farm.domain import keys
 from farm.domain.status import Status
+from farm.render.bulkhead import blocking
 from farm.render.catalog.outputs import artifacts_of
 from farm.render.catalog.row import Row
 from farm.render.catalog.steps.relight_rows import relit
 from farm.render.catalog.steps.rows_step import ATTACH, FINISH, RELIGHT, RowsStep
 from farm.render.deletion import AT_ONCE
-from farm.render.steps.parts import blocking
 from farm.saga.step import StepContext
 
 

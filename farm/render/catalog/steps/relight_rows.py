@@ -12,13 +12,13 @@ from farm.domain import keys
 from farm.domain.ids import new_token
 from farm.domain.status import Status
 from farm.errors import BadPicture, FarmError, InfrastructureError, SagaError, describe
+from farm.render.bulkhead import blocking
 from farm.render.catalog.lessons import of_rows
 from farm.render.catalog.look import by_look, pieces_of
 from farm.render.catalog.ports import KnownDesign, RowsTask
 from farm.render.catalog.row import Row
 from farm.render.catalog.steps.rows_step import ACCEPT, RELIGHT, RowsStep
 from farm.render.catalog.weather import is_weather
-from farm.render.steps.parts import blocking
 from farm.saga.step import StepContext
 
 PIECE_ROWS = 25

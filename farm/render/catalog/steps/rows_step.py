@@ -6,13 +6,13 @@ from typing import Any
 from farm.domain.ids import row_job_id
 from farm.domain.status import Status
 from farm.errors import FarmError
+from farm.render.bulkhead import blocking
 from farm.render.catalog.brief import brief
 from farm.render.catalog.kit import Kit, Reader
 from farm.render.catalog.ports import RowRecord
 from farm.render.catalog.row import Row
 from farm.render.catalog.slices import RunRowsPlace
 from farm.render.catalog.weather import Weatherproof, is_weather
-from farm.render.steps.parts import blocking
 from farm.saga.retry import RetryPolicy
 from farm.saga.step import StepContext
 
