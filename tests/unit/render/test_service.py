@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from farm.adapters.memory_store import MemoryStore
 from farm.domain import keys
 from farm.errors import BlenderCrashed, Conflict, DesignGone, InvalidRequest, JobEnded, NotFound
 from farm.render.ports import ViewTask
+from farm.render.sagas import Sagas
+from farm.saga.step import SagaDefinition
 from tests.workshop import Workshop, prepared, workshop
 
 
@@ -309,18 +311,15 @@ async def test_deleting_a_job_may_leave_its_pictures_in_the_shop(shop: Workshop)
     assert (await shop.audit()).findings == []
 
 
-async def test_a_job_that_nobody_can_drive_is_named(shop: Workshop) -> None:
+async def test_a_job_that_nobody_can_drive_is_named(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: Sagas, request: Mapping[str, Any]) -> SagaDefinition:
+        raise KeyError(request["saga"])
+
     accepted = await shop.service.submit(prepared())
-    coordinator = shop.coordinator()
-    coordinator._sagas._sagas.clear()  # a version that knows no saga: every drive ends in a KeyError
-    run = asyncio.create_task(coordinator.run())
-    try:
-        async with asyncio.timeout(5):
-            while not (report := await shop.audit()).findings:
-                await asyncio.sleep(0.02)
-    finally:
-        run.cancel()
-        await asyncio.gather(run, return_exceptions=True)
+    monkeypatch.setattr(Sagas, "of", unknown)  # as in a version that knows no such saga
+    async with shop.running(), asyncio.timeout(5):
+        while not (report := await shop.audit()).findings:
+            await asyncio.sleep(0.02)
     assert [(finding.kind, finding.subject) for finding in report.findings] == [("job_stuck", accepted["id"])]
 
 
