@@ -6,7 +6,8 @@ from fastapi import APIRouter, Body, Cookie, Request, Response
 from fastapi.responses import JSONResponse
 
 from farm.errors import Unauthorised
-from serve_app.schemas import SessionJson, problems
+from serve_app.operations import problems
+from serve_app.schemas import SessionJson
 from serve_app.services import Services, TheServices
 from serve_app.sessions import COOKIE, Session
 

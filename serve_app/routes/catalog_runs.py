@@ -26,8 +26,9 @@ from serve_app.auth import Cataloguer
 from serve_app.idempotency import IdempotencyKey, Operation, digest_of
 from serve_app.json_body import JsonAnswer
 from serve_app.manifest import ManifestOrder, OpenedManifest, opened, receive_manifest
+from serve_app.operations import problems
 from serve_app.run_json import POLL_S, run_json
-from serve_app.schemas import PlanJson, RunJson, RunList, problems
+from serve_app.schemas import PlanJson, RunJson, RunList
 from serve_app.services import Services, TheServices
 from serve_app.uploads import read_upload
 

@@ -16,7 +16,8 @@ from serve_app.auth import Admin
 from serve_app.job_json import base_of, job_json
 from serve_app.json_body import JsonAnswer
 from serve_app.metrics import CONTENT_TYPE, merged
-from serve_app.schemas import ClusterJson, Job, problems
+from serve_app.operations import problems
+from serve_app.schemas import ClusterJson, Job
 from serve_app.services import TheServices
 
 router = APIRouter(tags=["cluster"])

@@ -13,7 +13,8 @@ from farm.render.designs import DesignShelf, KeptDesign, told_time
 from serve_app.auth import Reader, Uploader
 from serve_app.intake import bounded, media_type, read_parts, unknown_part
 from serve_app.job_json import base_of
-from serve_app.schemas import DESIGN_BODY, DesignJson, problems
+from serve_app.operations import DESIGN_BODY, problems
+from serve_app.schemas import DesignJson
 from serve_app.services import TheServices
 
 router = APIRouter(prefix="/designs", tags=["designs"])

@@ -12,7 +12,8 @@ from farm.domain.status import Status
 from farm.errors import FarmError
 from farm.render.bulkhead import blocking
 from serve_app.auth import Reader
-from serve_app.schemas import Health, Stats, problems
+from serve_app.operations import problems
+from serve_app.schemas import Health, Stats
 from serve_app.services import Services, TheServices
 
 probes = APIRouter(tags=["health"])

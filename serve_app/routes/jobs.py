@@ -30,8 +30,9 @@ from serve_app.intake import decode, read_json, receive_job
 from serve_app.job_ids import is_same, job_id_of_client
 from serve_app.job_json import POLL_S, ended, etag_of, job_json
 from serve_app.json_body import JSON, JsonAnswer, json_bytes
+from serve_app.operations import JOB_BODY, problems
 from serve_app.own_job import OwnJob, own
-from serve_app.schemas import JOB_BODY, DeletedJson, DryRun, Job, JobList, problems
+from serve_app.schemas import DeletedJson, DryRun, Job, JobList
 from serve_app.services import Services, TheServices
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])

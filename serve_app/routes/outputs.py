@@ -14,9 +14,9 @@ from farm.errors import NotFound, ObjectMissing
 from farm.render.bulkhead import blocking
 from farm.render.prepare import MAX_DESIGNS
 from serve_app.conditions import one_range, still_valid, unchanged
+from serve_app.operations import problems
 from serve_app.own_job import OwnJob
 from serve_app.reading import HEAD_ASKED
-from serve_app.schemas import problems
 from serve_app.services import TheServices
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["outputs"])

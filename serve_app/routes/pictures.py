@@ -13,9 +13,9 @@ from farm.render.pictures import Picture, PictureOrder
 from serve_app.auth import Reader
 from serve_app.conditions import unchanged
 from serve_app.intake import picture_body, read_json
+from serve_app.operations import ADDRESS, PICTURE_BODY, problems
 from serve_app.picture_addresses import request_of
 from serve_app.reading import HEAD_ASKED
-from serve_app.schemas import ADDRESS, PICTURE_BODY, problems
 from serve_app.services import Services, TheServices
 
 router = APIRouter(prefix="/pictures", tags=["pictures"])

@@ -10,7 +10,7 @@ from farm.render.bulkhead import blocking
 from farm.render.preview import requested
 from serve_app.auth import Reader
 from serve_app.intake import receive
-from serve_app.schemas import MULTIPART, problems
+from serve_app.operations import MULTIPART, problems
 from serve_app.services import TheServices
 
 router = APIRouter(tags=["preview"])

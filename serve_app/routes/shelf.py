@@ -15,7 +15,8 @@ from farm.settings import Settings
 from serve_app.auth import Reader
 from serve_app.job_json import base_of, job_json
 from serve_app.json_body import JsonAnswer
-from serve_app.schemas import FabricJson, JobList, MediaJson, PresetJson, TemplateJson, problems
+from serve_app.operations import problems
+from serve_app.schemas import FabricJson, JobList, MediaJson, PresetJson, TemplateJson
 from serve_app.services import TheServices
 
 router = APIRouter()

@@ -12,7 +12,8 @@ from farm.render.bulkhead import blocking
 from serve_app.auth import Uploader
 from serve_app.idempotency import IdempotencyKey, Operation, digest_of
 from serve_app.job_json import base_of
-from serve_app.schemas import UploadJson, problems
+from serve_app.operations import problems
+from serve_app.schemas import UploadJson
 from serve_app.services import TheServices
 from serve_app.uploads import LASTING_S, UPLOAD_ID, Upload, limit_of, new_upload_id, safe_name, shown
 

@@ -10,7 +10,8 @@ from farm.notify.delivery import State
 from farm.notify.endpoint import TELLING, Endpoint
 from serve_app.auth import Teller
 from serve_app.idempotency import IdempotencyKey
-from serve_app.schemas import DeliveryJson, DeliveryList, NewWebhookJson, WebhookJson, problems
+from serve_app.operations import problems
+from serve_app.schemas import DeliveryJson, DeliveryList, NewWebhookJson, WebhookJson
 from serve_app.services import TheServices
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
