@@ -22,6 +22,7 @@ from farm.adapters.redis_rows import RedisDesignBook, RedisRowRecords
 from farm.adapters.redis_run_board import RedisRunBoard
 from farm.adapters.shop_lock import ShopLock
 from farm.adapters.storage import store_of
+from farm.adapters.store_keys import KEYS
 from farm.adapters.temp_folders import TempFolders
 from farm.adapters.web_post import WebPost
 from farm.domain.artifact import Artifact
@@ -62,7 +63,7 @@ from farm.saga.engine import Engine
 from farm.saga.store import Store
 from farm.settings import Settings
 
-JOBS, RUNS, BATCHES = "farm", "farm:run", "farm:batch"
+JOBS, RUNS, BATCHES = KEYS.namespace, KEYS.runs, KEYS.batches
 """Three stores on one server: jobs, catalogue runs, their batches."""
 DAY_S = 86_400.0
 BOOK_S = 90 * DAY_S

@@ -19,6 +19,7 @@ import redis.asyncio
 from fastapi import Header, Response
 
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.errors import FarmError, IdempotencyMismatch, InfrastructureError, InvalidRequest, StillInFlight
 
 KEPT_S = 86_400
@@ -167,7 +168,7 @@ _KEPT_HEADERS = ("Location", "Retry-After", "Content-Type")
 
 def _name(operation: Operation) -> str:
     parts = "\0".join((operation.name, operation.key or ""))
-    return f"farm:answers:{operation.tenant}:{hashlib.sha256(parts.encode()).hexdigest()}"
+    return KEYS.of("answers", operation.tenant, hashlib.sha256(parts.encode()).hexdigest())
 
 
 def _replayed(told: Mapping[str, Any]) -> Response:

@@ -27,6 +27,7 @@ import farm
 from farm.adapters.redis_blocking import open_blocking, require_fit
 from farm.adapters.redis_board import BOARD
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.errors import BackupBroken, Conflict, StoreUnavailable
 from farm.render.cluster import STALE_S
 
@@ -35,10 +36,10 @@ KEPT_LEAST_MS = 3_600_000
 """What lives no longer than this is not worth a backup."""
 PAUSE_S = 60.0
 CHUNK = 500
-EPOCHS = ("farm:epoch", "farm:run:epoch", "farm:batch:epoch", "farm:beat:epochs")
+EPOCHS = KEYS.epochs
 EPOCH_STEP = 1 << 32
 """Added to every counter of epochs at a restore: whoever got a lease after the backup must not look like its holder."""
-RESTORING = "farm:restoring"
+RESTORING = KEYS.of("restoring")
 
 type Value = str | dict[str, str]
 type Row = tuple[Value, str, int | None, Any]

@@ -12,9 +12,10 @@ from typing import Any, cast
 import redis.asyncio
 
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.render.baker import BakeWish
 
-_WISHES, _OUTCOMES, _BAKER = "farm:bake:wishes", "farm:bake:outcomes", "farm:bake:baker"
+_WISHES, _OUTCOMES, _BAKER = (KEYS.of("bake", part) for part in ("wishes", "outcomes", "baker"))
 BAKER_S = 10.0
 """How long a baker that says nothing is believed to be at work."""
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 import redis.asyncio
 
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.render.cluster import STALE_S, ClusterBoard
 
-BOARD = "farm:board"
+BOARD = KEYS.of("board")
 
 _POST = """
 local t = redis.call('TIME')

@@ -15,10 +15,11 @@ import redis.asyncio
 
 from farm.adapters.redis_blocking import open_blocking, standing_of
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.errors import StoreNotWritable
 from farm.render.tasks.heartbeat import FARTHEST, Beat, Beats, Board, Grant, ProcessId, Pulse, Shares
 
-_EPOCHS = "farm:beat:epochs"
+_EPOCHS = KEYS.of("beat", "epochs")
 _FENCE_MS = 7 * 24 * 3600 * 1000
 _PROGRESS_MS = 3600 * 1000
 
@@ -149,15 +150,15 @@ class RedisProgressBoard:
 
 
 def _fence(grant: Grant) -> str:
-    return f"farm:beat:fence:{grant.job_id}:{grant.name}"
+    return KEYS.of("beat", "fence", grant.job_id, grant.name)
 
 
 def _last(grant: Grant) -> str:
-    return f"farm:beat:last:{grant.job_id}:{grant.name}"
+    return KEYS.of("beat", "last", grant.job_id, grant.name)
 
 
 def _progress(job_id: str) -> str:
-    return f"farm:progress:{job_id}"
+    return KEYS.of("progress", job_id)
 
 
 def _dump(grant: Grant, beat: Beat) -> str:

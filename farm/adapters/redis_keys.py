@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import redis.asyncio
 
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.domain.access import ApiKey, Principal, new_key, split_token
 from farm.domain.signing import LEAST_BYTES, SigningSecret
 from farm.errors import NotFound
@@ -16,8 +17,7 @@ from farm.render.ports import KeyRing
 
 log = logging.getLogger(__name__)
 
-KEYS = "farm:keys"
-_SIGNING = "farm:signing-secret"
+API_KEYS, _SIGNING = KEYS.of("keys"), KEYS.of("signing-secret")
 
 # One step, whoever else starts at this moment: all get the same secret, and a strong one is never replaced.
 _SETTLE = """
@@ -41,17 +41,17 @@ class RedisKeys:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         key, token = new_key(tenant=tenant, scopes=scopes, name=name, created_at=now, max_priority=max_priority)
         with translated():
-            await self._client.hset(KEYS, key.id, json.dumps(key.to_dict()))
+            await self._client.hset(API_KEYS, key.id, json.dumps(key.to_dict()))
         return key, token
 
     async def list(self) -> Sequence[ApiKey]:
         with translated():
-            found = await self._client.hvals(KEYS)
+            found = await self._client.hvals(API_KEYS)
         return sorted((ApiKey.from_dict(json.loads(text)) for text in found), key=lambda key: (key.created_at, key.id))
 
     async def revoke(self, key_id: str) -> None:
         with translated():
-            gone = await self._client.hdel(KEYS, key_id)
+            gone = await self._client.hdel(API_KEYS, key_id)
         if not gone:
             raise NotFound(kind="key", id=key_id[:64])
 
@@ -84,7 +84,7 @@ class RedisKeys:
 
     async def _find(self, key_id: str) -> ApiKey | None:
         with translated():
-            text = await self._client.hget(KEYS, key_id)
+            text = await self._client.hget(API_KEYS, key_id)
         return ApiKey.from_dict(json.loads(text)) if text else None
 
 

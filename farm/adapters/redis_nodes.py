@@ -8,12 +8,13 @@ import redis.asyncio
 from redis.exceptions import WatchError
 
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.errors import StoreUnavailable
 from farm.render.ports import NodeHealth, NodeState
 from farm.render.tasks.health import after_failure, after_success, decayed
 from farm.saga.clock import Clock
 
-_NODES = "farm:nodes"
+_NODES = KEYS.of("nodes")
 KEPT_S = 86_400.0
 ATTEMPTS = 20
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import redis.asyncio
 
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.domain.picture_address import check_tenant, new_key_id
 from farm.domain.picture_ring import PictureRing
 from farm.errors import StoreUnavailable
 from farm.render.ports import PictureRings
 
-_RINGS = "farm:picture-keys"
+_RINGS = KEYS.of("picture-keys")
 _ATTEMPTS = 20
 
 # Whoever rotates at the same moment: one of them is first, and the other begins anew from what is there then.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import redis.asyncio
 
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.render.catalog.movement import Movement, RunBoard
 
 STALE_MS = 30_000
@@ -30,7 +31,7 @@ class RedisRunBoard:
 
 
 def _key(run_id: str) -> str:
-    return f"farm:movement:{run_id}"
+    return KEYS.of("movement", run_id)
 
 
 if TYPE_CHECKING:

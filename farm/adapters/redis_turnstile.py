@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-from farm.adapters.redis_keys import KEYS
+from farm.adapters.redis_keys import API_KEYS
 from farm.adapters.redis_link import RedisLink
 from farm.adapters.redis_scripts import script
+from farm.adapters.store_keys import KEYS
 from farm.domain.access import ApiKey, Principal, digest_of, split_token
 
 WINDOW_S = 60.0
@@ -127,8 +128,8 @@ class RedisTurnstile:
         return tally
 
     async def _ask(self, key_id: str, digest: str = "", *, name: str = "") -> tuple[Any, Tally | None]:
-        counted, window_ms = f"farm:rate:{key_id or name}", round(self._window_s * 1000)
-        found: Any = await self._link.call(_PASS, KEYS, counted, key_id, digest, self.limit, window_ms)
+        counted, window_ms = KEYS.of("rate", key_id or name), round(self._window_s * 1000)
+        found: Any = await self._link.call(_PASS, API_KEYS, counted, key_id, digest, self.limit, window_ms)
         if not found:
             return "", None
         text, allowed, count, before, age_ms = found

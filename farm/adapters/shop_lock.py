@@ -21,6 +21,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from farm.adapters.redis_link import translated
+from farm.adapters.store_keys import KEYS
 from farm.domain.ids import new_token
 from farm.errors import FarmError, InfrastructureError, ShopUnavailable, StoreUnavailable
 
@@ -163,7 +164,7 @@ class ShopLock:
             await self._client.delete(_mend(product_id))
 
     async def _wait_for(self, product_id: str) -> HeldLock:
-        keys = [_lock(product_id), "farm:shop:epochs"]
+        keys = [_lock(product_id), KEYS.of("shop", "epochs")]
         args: list[str | int] = [new_token(), _ms(self.ttl_s)]
         ends_s = self._now_s() + self._wait_s
         while True:
@@ -205,15 +206,15 @@ class ShopLock:
 
 
 def _lock(product_id: str) -> str:
-    return f"farm:shop:lock:{product_id}"
+    return KEYS.of("shop", "lock", product_id)
 
 
 def _mend(product_id: str) -> str:
-    return f"farm:shop:mend:{product_id}"
+    return KEYS.of("shop", "mend", product_id)
 
 
 def _undone(job_id: str) -> str:
-    return f"farm:shop:undone:{job_id}"
+    return KEYS.of("shop", "undone", job_id)
 
 
 def _ms(seconds: float) -> int:

@@ -53,6 +53,7 @@ def ping_store(url: str, *, what: str) -> Check:
     # Here, so that `farm --help` need not wait for it.
     from farm.adapters.redis_blocking import open_blocking, standing_of
     from farm.adapters.redis_errors import translated
+    from farm.adapters.store_keys import KEYS
 
     with open_blocking(url, timeout_s=ANSWER_S) as client:
         try:
@@ -65,8 +66,8 @@ def ping_store(url: str, *, what: str) -> Check:
         if trouble is None and not (standing.replica or standing.clustered):
             try:
                 with translated():
-                    client.set("farm:probe", 1, px=60_000)
-                    client.delete("farm:probe")
+                    client.set(KEYS.of("probe"), 1, px=60_000)
+                    client.delete(KEYS.of("probe"))
             except StoreUnavailable as error:
                 trouble = error
     if standing.clustered:
