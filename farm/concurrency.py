@@ -60,6 +60,8 @@ async def to_the_end[T](work: "asyncio.Future[T] | Coroutine[Any, Any, T]") -> T
 async def stop_all(*works: "asyncio.Future[Any]") -> None:
     """Cancel all and return when they have really ended; what they end with is dropped.
 
+    Whoever is cancelled while waiting here passes it on: the works are cancelled once more.
+
     Raises:
         asyncio.CancelledError: the waiting task was cancelled meanwhile.
     """
@@ -69,18 +71,29 @@ async def stop_all(*works: "asyncio.Future[Any]") -> None:
         await wait_out(*works, pass_on=True)
     finally:
         for work in works:
-            if not work.cancelled():
+            if work.done() and not work.cancelled():
                 work.exception()
 
 
 @asynccontextmanager
 async def side_by_side() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group that fails as its works do, one by one, and never with a group: nobody outside asks for those."""
+    """A task group that fails as its works do, one by one, and never with a group: nobody outside asks for those.
+
+    Raises:
+        BaseException: the failure that matters most, with its own cause.
+        asyncio.CancelledError: the waiting task was cancelled, before a work failed or while the others stopped.
+    """
+    told: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             yield group
     except BaseExceptionGroup as failures:
-        raise _told(failures) from None
+        told = _told(failures)
+    if isinstance(told, Exception):
+        # Who was cancelled meanwhile hears it here, else at their next await: in the midst of cleaning up.
+        await asyncio.sleep(0)
+    if told is not None:
+        raise told
 
 
 async def all_of[T](works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -44,6 +44,11 @@ class DrillProfile:
     null_effects: bool = _setting(False, "steps do nothing (benchmarks and soaks of the journal)")
 
 
+def _received(kind: type["Settings"], values: Mapping[str, Any]) -> "Settings":
+    known = {setting.name for setting in fields(kind)}
+    return kind(**{name: value for name, value in values.items() if name in known})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(DrillProfile):
     """The farm's settings, and the drill's that it is to run, if any; made by `load`, never changed."""
@@ -169,6 +174,10 @@ class Settings(DrillProfile):
     currency: str = _setting("USD", "the currency of these prices, as costs shall name it")
 
     metrics_port: int = _setting(0, "port of this machine's metrics for Prometheus; 0: any free one", least=0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to other processes by names: one of another version, restarted or not yet, takes what it knows."""
+        return _received, (type(self), {setting.name: getattr(self, setting.name) for setting in fields(self)})
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:

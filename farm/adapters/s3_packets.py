@@ -1,7 +1,7 @@
 """An S3 answer's body, packet by packet: the only use of a private name of botocore's (seen in 1.44).
 
 ``StreamingBody`` has ``read(n)`` alone, which waits for all n bytes; the urllib3 response behind it, which it keeps in
-``_raw_stream``, says what one packet brought. `tests/contract/objects/test_s3_packets.py` fails when that is gone.
+``_raw_stream``, says what one packet brought. `tests/unit/adapters/test_s3_packets.py` fails when that is gone.
 """
 
 from collections.abc import Iterator

@@ -45,6 +45,43 @@ async def test_the_first_failure_ends_the_others_also_in_fans_within_fans() -> N
     assert ended == ["it has really stopped"] * 2
 
 
+async def test_a_cancellation_amid_a_failure_is_heard_before_and_not_while_cleaning_up() -> None:
+    cleaned: list[str] = []
+
+    async def slow_to_stop() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await pass_by(20)
+
+    async def waiter() -> None:
+        try:
+            await all_of([slow_to_stop(), fail(ValueError("a write"))])
+        except BaseException:
+            await asyncio.sleep(0)
+            cleaned.append("all of it")
+            raise
+
+    waiting = asyncio.create_task(waiter())
+    await pass_by(10)  # the write has failed, the other is stopping
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert cleaned == ["all of it"]
+
+
+async def test_a_failure_keeps_its_cause() -> None:
+    async def fails() -> None:
+        try:
+            raise OSError("the socket")
+        except OSError as error:
+            raise ValueError("the store") from error
+
+    with pytest.raises(ValueError, match="the store") as caught:
+        await all_of([fails()])
+    assert isinstance(caught.value.__cause__, OSError)
+
+
 async def test_a_fan_returns_what_its_works_return_in_their_order() -> None:
     async def after(ticks: int) -> int:
         await pass_by(ticks)

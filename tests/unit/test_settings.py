@@ -1,9 +1,11 @@
+import pickle
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from blender.protocol import DEVICES
+from farm import settings as module
 from farm.errors import InvalidSettings
 from farm.settings import Settings
 
@@ -66,3 +68,13 @@ def test_an_address_that_is_none_is_refused_without_telling_it(url: str, tmp_pat
 @pytest.mark.parametrize("url", ["redis://:pw@host:6379/0", "rediss://host", "unix:///run/redis.sock?db=1"])
 def test_addresses_are_accepted(url: str, tmp_path: Path) -> None:
     assert Settings.load({"FARM_HOME": str(tmp_path), "FARM_REDIS_URL": url}).redis_url == url
+
+
+def test_settings_reach_a_process_of_another_version_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = pickle.dumps(Settings(shards=7, redis_url="redis://here", failpoints="x=raise"))
+    assert pickle.loads(sent) == Settings(shards=7, redis_url="redis://here", failpoints="x=raise")
+    # One that knows fewer of them, in another order.
+    monkeypatch.setattr(
+        module, "fields", lambda kind: [one for one in fields(kind) if one.name in ("lease_s", "shards")]
+    )
+    assert pickle.loads(sent) == Settings(shards=7)
