@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from farm.errors import BadDesign
+from farm.picture import png as module
 from farm.picture.decode import DecodeLimits, Design, decode, normalise
 from tests.picture_designs import files, hostile
 from tests.picture_designs.files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, encoded, png
@@ -39,6 +40,29 @@ def test_odd_files_decode_and_lose_what_is_not_picture(name: str) -> None:
     assert np.array_equal(pixels_of(plain), design.pixels)
     for unwanted in (b"PK\x03\x04", b"script", b"iCCP", b"zTXt", b"tEXt"):
         assert unwanted not in plain
+
+
+@pytest.mark.parametrize("name", [*hostile.ACCEPTED, *hostile.REFUSED])
+def test_the_fast_way_answers_as_the_slow_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    made = hostile.ACCEPTED[name]() if name in hostile.ACCEPTED else hostile.REFUSED[name][0]()
+    fast = answer_of(made)
+    monkeypatch.setattr(module, "_at_once", lambda png: None)
+    assert answer_of(made) == fast
+
+
+def test_most_files_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_check_rows", None)
+    for colour, channels in ((GREY, 1), (RGB, 3), (RGBA, 4)):
+        pixels_of(png(np.zeros((2, 2, channels), np.uint8), colour=colour))
+
+
+def answer_of(data: bytes) -> tuple[object, ...]:
+    """Pixels and what is said of them, or the refusal."""
+    try:
+        design = decode(data, limits=LIMITS)
+    except BadDesign as error:
+        return error.code, error.message
+    return design.pixels.tobytes(), design.facts, design.warnings
 
 
 def test_the_file_limit_is_checked_before_the_content() -> None:
