@@ -59,7 +59,7 @@ function show(job) {
   const rows = {
     Created: `${ago(job.created_at)} (${new Date(job.created_at).toLocaleString()})`, Template: `${job.template.id} ${job.template.version}`,
     Asked: asked(request), Place: request.preset ?? make("span", {}, request.placements.map((layer) => make("span", { class: "block" }, layerWords(layer)))), Fabric: make("span", {}, make("i", { class: "dot", vars: { "--colour": request.fabric_color } }), ` ${request.fabric_color}`), Background: request.background_color,
-    Size: `${request.size} px, ${request.format.toUpperCase()}`, Quality: job.engine.chosen === "relight" ? null : `${request.samples} samples`, Engine: engine(job.engine), Cost: job.cost ? money(job.cost, job.currency) : null,
+    Size: `${request.size} px, ${request.format.toUpperCase()}`, Quality: [job.engine.chosen, job.engine.film].includes("cycles") ? `${request.samples} samples` : null, Engine: engine(job.engine), Cost: job.cost ? money(job.cost, job.currency) : null,
     "Retry of": job.retried_from && make("a", { href: `/jobs/${job.retried_from}`, class: "mono" }, job.retried_from),
     "Replaced by": job.superseded_by && make("a", { href: `/jobs/${job.superseded_by}`, class: "mono" }, job.superseded_by),
   };
